@@ -1,0 +1,1 @@
+"""Deterministic models of systems; each is a library in its own right."""
