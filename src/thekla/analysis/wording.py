@@ -144,9 +144,8 @@ def _evidence(view: RunView, steps: Ladder, best: Rung, split: Split) -> Iterato
 def _interval(interval: Interval | None) -> str:
     if interval is None:
         return ""
-    return f" ({interval.level:.0%} interval {number(interval.low, digits=4)} to {number(interval.high, digits=4)})".replace(
-        "%", " %"
-    )
+    ends = f"{number(interval.low, digits=4)} to {number(interval.high, digits=4)}"
+    return f" ({number(interval.level * 100)} % interval {ends})"
 
 
 def _best_rival(view: RunView, steps: Ladder, split: Split) -> tuple[str, float] | None:
@@ -181,12 +180,7 @@ def _caveats(
         yield f"The run is {view.status}: it has no winner and has opened no hold-out. These figures will change."
     elif view.holdout is None:
         yield "No hold-out was opened in this run; the figures do not show that the program generalises."
-    for gap in gaps:
-        if gap.gap is not None and gap.gap > _GAP:
-            yield (
-                f"It is {number(gap.gap * 100, digits=2)} % worse on {SPLIT_NAMES[gap.split]} than on train. Other "
-                "instances explain part of that; compare how the seed's score changes."
-            )
+    yield from _gap(view, steps, gaps)
     if best is not None and split is not None:
         standing = best.standings[split]
         if 0 < len(standing.instances) < _FEW:
@@ -208,6 +202,19 @@ def _caveats(
     if ours:
         yield f"{ours} evaluations failed through a fault of the platform, not of the candidate."
     yield "This is one run with one seed; another seed may find less, or more."
+
+
+def _gap(view: RunView, steps: Ladder, gaps: tuple[Generalisation, ...]) -> Iterator[str]:
+    gap = next((gap for split in _TELLING for gap in gaps if gap.split is split), None)
+    if gap is None or gap.gap is None or gap.gap <= _GAP:
+        return
+    seed = steps.of_role("seed")
+    before, there = _score(seed, Split.TRAIN), _score(seed, gap.split)
+    change = f"; the seed's is {better_by(view.objective, there, before)}" if before and there is not None else ""
+    yield (
+        f"Its score is {better_by(view.objective, gap.score, gap.train)} on {SPLIT_NAMES[gap.split]} than on "
+        f"train{change}. Harder instances explain what both share, the search's fit to train the rest."
+    )
 
 
 def _overlap(view: RunView, steps: Ladder, standing: Standing, split: Split) -> Iterator[str]:
