@@ -53,6 +53,7 @@ class ToyPackage:
     def __init__(self, suite: str = "default") -> None:
         if suite != "default":
             raise ConfigError(f"the toy problem has no suite {suite!r}; it has default")
+        self.suites = {"default": "instances whose optimum differs by a factor"}
         self.referee = self
         self.limits = Limits(wall_s=5.0, cpu_s=2.0, memory_mb=256)
         self.baselines = (
