@@ -7,7 +7,7 @@ from .. import views
 
 __all__ = ["BUILTIN_POLICIES", "builtin_policy", "guest_source", "load_policy", "policy_source"]
 
-BUILTIN_POLICIES = ("naive",)
+BUILTIN_POLICIES = ("naive", "priority")
 """Names of the built-in policies."""
 
 
