@@ -60,20 +60,14 @@ def schedule(
 def enqueue(s: "Scheduler", results: "list[ExecutionResult]", pipelines: "list[Pipeline]") -> None:
     """Queues what arrived and what the ended containers made ready or left undone."""
     tried = {
-        op: result
-        for result in results
-        if result.failed()
-        for op in result.ops
-        if op.state != OperatorState.COMPLETED
+        op: result for result in results if result.failed() for op in result.ops if op.state != OperatorState.COMPLETED
     }
     touched = {pipeline.pipeline_id: pipeline for pipeline in pipelines}
     touched.update((op.pipeline.pipeline_id, op.pipeline) for result in results for op in result.ops)
     for pipeline in touched.values():
         status = pipeline.runtime_status()
         ops = [
-            op
-            for op in status.get_ops(ASSIGNABLE_STATES, require_parents_complete=not s.multi)
-            if op not in s.queued
+            op for op in status.get_ops(ASSIGNABLE_STATES, require_parents_complete=not s.multi) if op not in s.queued
         ]
         for group in [ops] if s.multi and ops else [[op] for op in ops]:
             last = tried.get(group[0])
