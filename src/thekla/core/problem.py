@@ -1,0 +1,287 @@
+"""A problem as data: objectives, typed interface, vocabulary, instances by split, stages of evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from thekla.core.program import Program
+from thekla.core.values import Data
+
+__all__ = [
+    "Baseline",
+    "Block",
+    "Field",
+    "Function",
+    "Instance",
+    "Interface",
+    "Measure",
+    "Method",
+    "Objective",
+    "Parameter",
+    "Problem",
+    "ProblemRef",
+    "RecordType",
+    "Split",
+    "Stage",
+    "Vocabulary",
+]
+
+Direction = Literal["minimize", "maximize"]
+Aggregate = Literal["mean", "median", "min", "max"]
+Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound"]
+
+
+class Split(StrEnum):
+    """What instances are for. The hold-out is opened by `evaluation.splits` alone."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    HOLDOUT = "holdout"
+    PUBLIC = "public"  # fixed, published instances: shown for finalists and baselines, each opening counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """A number to be optimised.
+
+    Args:
+        baseline: Value of the problem's first seed on the split that steers the search.
+        best_known: Best published value, with its source in `problem.toml`.
+        bound: A proven bound; a score better than it is wrong.
+        aggregate: How values of several instances become one.
+    """
+
+    name: str
+    unit: str
+    direction: Direction
+    baseline: float | None = None
+    best_known: float | None = None
+    bound: float | None = None
+    aggregate: Aggregate = "mean"
+
+    def gain(self, score: float) -> float:
+        """`score` as a number of which more is better: the only place where the direction is applied.
+
+        Raises:
+            ValueError: The score is not finite.
+        """
+        if not math.isfinite(score):
+            raise ValueError(f"score {score!r} of objective {self.name!r} is not finite")
+        return score if self.direction == "maximize" else -score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A number that is shown or places a candidate in an archive; it is never optimised.
+
+    Args:
+        low, high: The range that an archive divides into cells; values outside count as the border.
+    """
+
+    name: str
+    unit: str
+    low: float = 0.0
+    high: float = 1.0
+    archive: bool = False
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"measure {self.name!r} spans {self.low} to {self.high}; low must be below high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A typed argument; `type` is a Python annotation over the interface's own types."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A callable of the interface, as the program must define it."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    result: str
+    doc: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """An attribute that a program may read. `type` may carry a unit, as in `gb`, `cpu`, `seconds`, `count`."""
+
+    name: str
+    type: str
+    doc: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """A method that a program may call."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    result: str
+    doc: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordType:
+    """A type of object that a program meets."""
+
+    name: str
+    doc: str = ""
+    fields: tuple[Field, ...] = ()
+    methods: tuple[Method, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """The callable names of a problem with typed arguments and results.
+
+    Args:
+        functions: What a program defines.
+        types: What it may see, with units as types: `numbers` lists the type names that are numbers.
+        names: Global names that the guest gives to a program (constructors, enumerations), with their types.
+        guest_source: Standard-library-only module that runs beside the program in the guest. It defines
+            `names() -> dict` (put into the program's globals) and `connect(namespace) -> dict` (the callables
+            that the referee may call). Empty: the referee calls the program's functions as they are.
+        wheels: Distributions that the guest may import besides the standard library.
+    """
+
+    functions: tuple[Function, ...]
+    types: tuple[RecordType, ...] = ()
+    numbers: tuple[str, ...] = ("int", "float")
+    names: Mapping[str, str] = field(default_factory=dict)
+    guest_source: str = ""
+    wheels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A building block for a generator without a model: a typed fragment, never a baseline in pieces.
+
+    Args:
+        kind: An expression of type `type`, or one or more statements.
+        text: Python with typed holes, `{name: type}`, as in `{pipeline: Pipeline}.remaining_operators` or
+            `{queue: list[Pipeline]}.sort(key=lambda item: {key: number})`. A hole is filled with a name or an
+            expression of that type that is in scope. Equal hole names are filled alike.
+    """
+
+    name: str
+    kind: Literal["expression", "statement"]
+    type: str
+    text: str
+    doc: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """The building blocks of a problem's interface, shown in every report."""
+
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One trace or workload, named; the referee alone can make or load its content.
+
+    Args:
+        id: Says all that is needed to make it again, as in `loop/b2/seed107`.
+        digest: SHA-256 of the content, or of the recipe that makes it.
+    """
+
+    id: str
+    split: Split
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A step of the cascade; a candidate that fails in it goes no further."""
+
+    name: str
+    instances: tuple[Instance, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemRef:
+    """A problem as a journal names it: enough to build it again in another process."""
+
+    name: str
+    suite: str
+    arguments: Mapping[str, Data] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A rung of the ladder.
+
+    Args:
+        program: Runs through the same guest path as a candidate; None for an oracle (it needs hidden truth and
+            runs on the host) and for figures that are published or computed.
+        role: `oracle` and `bound` are marked so wherever they are shown.
+    """
+
+    name: str
+    role: Role
+    program: Program | None = None
+    description: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a search needs to know of a problem.
+
+    Args:
+        statement: Markdown that an engineer can act on.
+        objectives: At least one; the first is the one that a single-objective strategy optimises.
+        seeds: Weak programs to start from, at least one.
+        instances: By split; the hold-out is absent, since it does not exist before the finalists are frozen.
+        stages: The cascade before the train split, cheapest first (may be empty).
+        published: Figures from the literature: name -> (value, source).
+
+    Raises:
+        ValueError: No objective, no seed, no train instance, or an instance in two splits.
+    """
+
+    name: str
+    version: str
+    suite: str
+    statement: str
+    interface: Interface
+    objectives: tuple[Objective, ...]
+    seeds: tuple[Program, ...]
+    instances: Mapping[Split, tuple[Instance, ...]]
+    stages: tuple[Stage, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.objectives or not self.seeds or not self.instances.get(Split.TRAIN):
+            raise ValueError(f"problem {self.name!r} needs an objective, a seed program and a train instance")
+        if Split.HOLDOUT in self.instances:
+            raise ValueError(f"problem {self.name!r} lists hold-out instances; they are drawn when a run closes")
+        seen: dict[str, Split] = {}
+        for split, instances in self.instances.items():
+            for instance in instances:
+                if instance.id in seen:
+                    raise ValueError(
+                        f"instance {instance.id!r} is in both {seen[instance.id]} and {split}; "
+                        "give each instance one split"
+                    )
+                seen[instance.id] = split
+
+    @property
+    def objective(self) -> Objective:
+        """The objective that a single-objective strategy optimises."""
+        return self.objectives[0]

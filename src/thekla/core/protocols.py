@@ -1,0 +1,235 @@
+"""The joints of the house: what each replaceable part promises. Data only crosses them; see docs/explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, Protocol
+
+from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Usage
+from thekla.core.events import Event
+from thekla.core.problem import Baseline, Instance, Interface, Problem
+from thekla.core.program import Candidate, Program
+from thekla.core.run import Completion, Prompt, Proposal, Ticket, Told
+from thekla.core.values import Data, Value
+
+__all__ = [
+    "Backend",
+    "BlobStore",
+    "ChatModel",
+    "Evaluator",
+    "FactTable",
+    "Facts",
+    "Generator",
+    "Guest",
+    "ProblemPackage",
+    "PromptBuilder",
+    "Referee",
+    "RunStore",
+    "Sandbox",
+    "Strategy",
+]
+
+FactTable = Literal["answer", "evaluation"]
+
+
+class Strategy(Protocol):
+    """Solution Selector. Pure: no I/O, no clock, its own random streams; state is a fold over `ask` and `tell`.
+
+    Many tickets may be in flight, and outcomes may be told in any order. A `Told` whose ticket has the operator
+    `seed` or `import` was not asked by the strategy: it admits the candidate as a starting point. All seeds are
+    told before the first `ask`.
+    """
+
+    def ask(self, n: int = 1) -> Sequence[Ticket]:
+        """Exactly `n` new tickets."""
+
+    def tell(self, told: Told) -> None:
+        """Take note of an outcome; a `Failed` never enters an archive."""
+
+    def best(self, k: int = 1) -> Sequence[tuple[Candidate, Outcome]]:
+        """At most `k` scored candidates, best first; never gets worse."""
+
+
+class PromptBuilder(Protocol):
+    """Prompt Generator. Pure."""
+
+    def build(self, problem: Problem, ticket: Ticket, history: Sequence[Told]) -> Prompt:
+        """The prompt for a ticket; `history` is all that was told so far, oldest first."""
+
+
+class ChatModel(Protocol):
+    """A chat model; retry, cassette, price, limit and ensemble are decorators of it."""
+
+    async def complete(
+        self, prompt: Prompt, *, max_tokens: int, temperature: float | None, seed: int | None
+    ) -> Completion:
+        """The model's answer.
+
+        Raises:
+            ProviderError: No usable answer came.
+        """
+
+
+class Generator(Protocol):
+    """Solution Generator: language model, mutator, coding agent, person, replay. It never scores."""
+
+    async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+        """A proposal that depends on the arguments only (and, for a model, on the model)."""
+
+
+class Guest(Protocol):
+    """The untrusted side: it holds the program and what it is told, nothing else."""
+
+    def call(self, name: str, *args: Value) -> Value:
+        """The answer of a function of the interface.
+
+        Raises:
+            GuestFault: The program raised, ran out of a limit, or answered what is no plain data.
+        """
+
+    def serve(self, name: str, answer: Callable[..., Value]) -> None:
+        """Let the guest call back `name` during a call; each one is counted by the host."""
+
+    def close(self) -> None:
+        """End the guest and everything it started; may be called again."""
+
+    @property
+    def usage(self) -> Usage:
+        """CPU s, wall s and peak memory so far, read by the host from the kernel."""
+
+
+class Sandbox(Protocol):
+    """Runs untrusted programs under limits."""
+
+    @property
+    def tier(self) -> str:
+        """The tier that holds, proven by trying attacks: `strict`, ... or `trusted`."""
+
+    def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> Guest:
+        """A fresh guest with the program loaded; its `random` is seeded from `seed`.
+
+        Raises:
+            GuestFault: The program cannot be loaded.
+            SandboxError: The sandbox itself failed.
+        """
+
+    def close(self) -> None:
+        """End all guests."""
+
+
+class Referee(Protocol):
+    """The trusted side, one per problem: it holds the instances and computes the score."""
+
+    def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+        """The result of the guest's program; a `GuestFault` becomes a fault of the result."""
+
+
+class ProblemPackage(Protocol):
+    """What a problem folder offers; made by the entry point `thekla.problems` from a suite's name."""
+
+    @property
+    def problem(self) -> Problem:
+        """The problem as data."""
+
+    @property
+    def referee(self) -> Referee:
+        """The trusted judge."""
+
+    @property
+    def limits(self) -> Limits:
+        """What one guest may use."""
+
+    @property
+    def baselines(self) -> Sequence[Baseline]:
+        """The ladder, weakest first, without the published figures."""
+
+    @property
+    def evaluator_digest(self) -> str:
+        """Hash of all that decides a score besides the program: problem, simulator source, interpreter, numerics."""
+
+    def holdout(self, key: bytes) -> Sequence[Instance]:
+        """The hold-out that `key` determines; called by `evaluation.splits` alone."""
+
+    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
+        """The result of an oracle that needs hidden truth."""
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        """A bound per objective that no program can beat on the instance; empty where none is known."""
+
+
+class Backend(Protocol):
+    """Runs evaluation jobs: inline, in local worker processes, or on a distributed engine."""
+
+    def submit(self, job: EvaluationJob) -> None:
+        """Queue a job."""
+
+    def completed(self, timeout_s: float | None = None) -> Iterator[EvaluationDone]:
+        """Jobs that have ended, in any order; waits up to `timeout_s` for the first (None: until one ends)."""
+
+    def close(self) -> None:
+        """Stop; unfinished jobs are dropped."""
+
+
+class Evaluator(Protocol):
+    """The evaluation service as the engine sees it: the only meter, and the only way to a score."""
+
+    async def evaluate(self, program: Program) -> Outcome:
+        """Checks, then the cascade, then the train split."""
+
+    async def judge(self, program: Program, instances: Sequence[Instance], *, stage: str) -> Outcome:
+        """A finalist or baseline on given instances, without the cascade."""
+
+    async def judge_baseline(self, baseline: Baseline, instances: Sequence[Instance], *, stage: str) -> Outcome:
+        """A rung of the ladder on given instances; oracles run on the host."""
+
+    def open_holdout(self, chain: str) -> Sequence[Instance]:
+        """The hold-out drawn from the journal's hash after the finalists were frozen."""
+
+    def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
+        """The aggregated bound per objective over the instances; empty where none is known."""
+
+
+class RunStore(Protocol):
+    """Append-only events, by run."""
+
+    def append(self, run_id: str, events: Sequence[Event]) -> None:
+        """Add events, durably, all or none.
+
+        Raises:
+            StorageError: They do not continue the chain, or cannot be written; nothing is changed then.
+        """
+
+    def events(self, run_id: str, *, after: int = -1) -> Iterator[Event]:
+        """The events with `seq > after`, in order."""
+
+
+class BlobStore(Protocol):
+    """Content-addressed bytes."""
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep `data`; returns its SHA-256 in hexadecimal. Equal data are kept once."""
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes with that digest.
+
+        Raises:
+            KeyError: There are none.
+            StorageError: They are not what they were.
+        """
+
+
+class Facts(Protocol):
+    """Facts outside the chain, each written once as soon as it is known, in any order.
+
+    Paid answers and evaluations are such facts: resuming a run looks here before it pays or computes again.
+    """
+
+    def fact(self, table: FactTable, key: str) -> Mapping[str, Data] | None:
+        """The fact of that key, None if there is none."""
+
+    def record(self, table: FactTable, key: str, value: Mapping[str, Data], *, durable: bool) -> None:
+        """Write a fact; it survives kill -9 when this returns, and power loss if `durable`.
+
+        Raises:
+            StorageError: The key has a fact already, or the disk refuses.
+        """

@@ -1,0 +1,123 @@
+"""The words of a run: ticket, prompt, proposal, and what is told when an evaluation ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thekla.core.evaluation import Outcome
+from thekla.core.program import Candidate, Program
+from thekla.core.values import Data, digest_of
+
+__all__ = ["IMPORT", "SEED", "Completion", "Prompt", "Proposal", "Section", "Spending", "Ticket", "Told"]
+
+SEED = "seed"
+IMPORT = "import"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """A request for one proposal, with all that is needed to route the answer home.
+
+    Args:
+        id: Unique in the run; the candidate that answers it bears the same id.
+        parents: The programs to change, best first; empty asks for a program from nothing.
+        inspirations: Further programs to draw on (crossover, context).
+        operator: The edit that is asked for; empty leaves the choice to the generator.
+        route: The strategy's own notes (island, cell); plain data.
+    """
+
+    id: str
+    parents: tuple[Candidate, ...] = ()
+    inspirations: tuple[Candidate, ...] = ()
+    operator: str = ""
+    hints: tuple[str, ...] = ()
+    route: Mapping[str, Data] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What became of a ticket; `candidate` is None if the answer held no program."""
+
+    ticket: Ticket
+    candidate: Candidate | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A named part of a prompt; `data` carries the same content to generators that read no prose."""
+
+    name: str
+    text: str
+    data: Data = None
+    tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What a generator is told, in order."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def text(self) -> str:
+        """The prompt as one text."""
+        return "\n\n".join(section.text for section in self.sections if section.text)
+
+    @property
+    def tokens(self) -> int:
+        """Estimated length in tokens."""
+        return sum(section.tokens for section in self.sections)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all sections."""
+        return digest_of([[section.name, section.text, section.data] for section in self.sections])
+
+    def data(self, name: str) -> Data:
+        """The data of the section of that name, None if there is no such section."""
+        return next((section.data for section in self.sections if section.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spending:
+    """What one generator call cost; `cost_usd` is None where no price is known, and never 0 for that."""
+
+    cost_usd: float | None = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A generator's answer, which may hold no program.
+
+    Args:
+        raw: The answer as it came; journaled before it is used.
+        program: The program it amounts to, or None with the `reason`.
+        operator: The edit that was made, in the generator's own words.
+        generator: Which component answered, as `name@version`.
+    """
+
+    raw: str
+    program: Program | None
+    operator: str
+    generator: str
+    reason: str = ""
+    spending: Spending = field(default_factory=Spending, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.program is None and not self.reason:
+            raise ValueError("a proposal without a program needs a reason")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """A chat model's answer, its stop reason in the provider's words, and what it cost."""
+
+    text: str
+    stop_reason: str
+    model: str
+    spending: Spending
