@@ -322,7 +322,7 @@ class _Simulation:
         for operator in container.operators[container.done :]:
             if operator.state is State.COMPLETED:
                 raise IllegalAnswer(
-                    "zero_tick_operator",
+                    "illegal_transition",
                     f"an operator of pipeline {operator.job.spec.id!r} cannot go from completed to "
                     f"{state.name.lower()}: an earlier one in its container took no tick",
                 )
