@@ -1,1 +1,4 @@
-"""Conformance suites for every protocol, and fakes that keep them: for us and for plug-in authors."""
+"""Fakes that keep the promises of the protocols, and one conformance suite per protocol.
+
+For us and for the authors of plug-ins: subclass a suite, say how to make the component, and run pytest.
+"""
