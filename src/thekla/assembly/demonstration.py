@@ -65,29 +65,29 @@ def demo(
     rungs = ladder(DEMO.problem, REPORTED, str(Split.TRAIN), sandbox=DEMO.sandbox, workers=DEMO.workers)
     on_ladder(rungs)
     ended = run(DEMO.model_copy(update={"seed": seed}), runs=runs, observer=observer)
-    seen, _ = view(ended.run_id, runs)
+    seen = view(ended.run_id, runs)
     (report,) = write_report(ended.run_id, runs, html=ended.path.with_suffix(".html"), markdown=None)
-    program = seen.winner_program
+    program = seen.best_program
     if program is None:
         raise TheklaError(f"run {ended.run_id} found nothing that has a score; its report says why: {report}")
     return DemoResult(
         run_id=ended.run_id,
         rows=rungs,
-        summary=_summary(seen, report, wall_s=time.monotonic() - begun_s),
+        summary=_summary(seen, ended.run_id, report, wall_s=time.monotonic() - begun_s),
         policy=program.text,
         report=report,
     )
 
 
-def _summary(seen: RunView, report: Path, *, wall_s: float) -> dict[str, Data]:
+def _summary(seen: RunView, run_id: str, report: Path, *, wall_s: float) -> dict[str, Data]:
     """The last line of the demo. `seed_score` and `best_score` are on the ten public traces, which the search never
     saw; `holdout_*` on traces that did not exist before the winner was chosen."""
     steps = ladder_of(seen)
     seed, winner = steps.of_role("seed"), steps.of_role("winner")
     return {
-        "problem": seen.started.problem.name,
+        "problem": seen.settings.problem.name,
         "suite": REPORTED,
-        "searched_on": seen.started.problem.suite,
+        "searched_on": seen.settings.problem.suite,
         "objective": seen.objective.name,
         "unit": seen.objective.unit,
         "direction": seen.objective.direction,
@@ -99,9 +99,9 @@ def _summary(seen: RunView, report: Path, *, wall_s: float) -> dict[str, Data]:
         "holdout_best_score": _score(winner, Split.HOLDOUT),
         "public": _all_rungs(steps, Split.PUBLIC),
         "evaluations": seen.ledger.evaluations,
-        "run_seed": seen.started.seed,
-        "run": seen.run_id,
-        "sandbox": seen.started.tier,
+        "run_seed": seen.settings.seed,
+        "run": run_id,
+        "sandbox": seen.settings.tier,
         "wall_s": round(wall_s, 1),
         "report": str(report),
     }

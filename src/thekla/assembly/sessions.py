@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from thekla.core.errors import ConfigError, StorageError, TheklaError
@@ -80,11 +81,10 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
     package = build_package(reference)
     place = folder(runs)
     imports, imported_from = _best_of_run(options, place)
-    clock = real_clock()
     backend = LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)
     try:
         started = started_of(options, package, tier=backend.tier, imports=imports, imported_from=imported_from)
-        run_id = place.new_id(options.problem, clock.now_s())
+        run_id = place.new_id(options.problem, datetime.now(UTC))
         path = place.path_of(run_id)
         store = RunFile.create(path, run_id)
     except BaseException:
