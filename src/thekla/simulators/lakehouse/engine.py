@@ -329,12 +329,12 @@ class _Simulation:
             operator.state = state
 
     def _create(self, tick: int, number: int, pool: _Pool, orders: list[AssignmentOrder]) -> None:
-        cpu = sum(order.cpu for order in orders)
+        cpu = compensated_sum(order.cpu for order in orders)
         if cpu > pool.cpu:
             raise IllegalAnswer(
                 "overallocated_cpu", f"{cpu:g} CPUs are assigned in pool {number}; {pool.cpu:g} are free"
             )
-        ram_gb = sum(order.ram_gb for order in orders)
+        ram_gb = compensated_sum(order.ram_gb for order in orders)
         if ram_gb > pool.ram_gb and not self._params.allow_memory_overcommit:
             raise IllegalAnswer(
                 "overallocated_ram", f"{ram_gb:g} GB are assigned in pool {number}; {pool.ram_gb:g} GB are free"

@@ -432,7 +432,7 @@ class Executor:
 
     def get_allocated_ram_gb(self) -> float:
         """Memory given to containers in GB."""
-        return sum(pool.max_ram_pool - pool.avail_ram_pool for pool in self.pools)
+        return math.fsum(pool.max_ram_pool - pool.avail_ram_pool for pool in self.pools)
 
 
 class Clock:
