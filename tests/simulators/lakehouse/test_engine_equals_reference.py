@@ -136,7 +136,7 @@ def assert_equal(result: RunResult, reference: Lakehouse, compat: Compat) -> Non
             assert statistics.mean_memory_consumed_percent == pytest.approx(means[1], rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
 def test_random_policy_gives_the_same_run(trace: Trace, lakehouse: tuple[Params, Compat], seed: int) -> None:
     params, compat = lakehouse

@@ -14,6 +14,7 @@ from thekla.simulators.lakehouse import (
     write_trace,
 )
 from thekla.simulators.lakehouse.engine import _delivery_ticks
+from thekla.simulators.lakehouse.workload import visiting_order
 
 from .test_engine_equals_reference import traces
 
@@ -67,7 +68,7 @@ def test_visiting_order_takes_roots_first_and_a_child_after_its_last_parent() ->
         HEADER + "p,0,QUERY,a,,1,const,,5\np,,,b,a,1,const,,5\np,,,c,b,1,const,,5\np,,,d,,1,const,,5\n"
         "p,,,e,a;d,1,const,,5\n"
     ).pipelines
-    assert pipeline.visiting_order() == (0, 3, 1, 4, 2)
+    assert visiting_order([operator.parents for operator in pipeline.operators]) == (0, 3, 1, 4, 2)
 
 
 def test_published_traces_are_members_of_the_family() -> None:
