@@ -8,6 +8,7 @@ suspensions, containers in order of creation, kills, ends of containers.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from heapq import heappop, heappush
 
 from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer
@@ -15,7 +16,7 @@ from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, St
 from .memory import PoolMemory, compensated_sum
 from .params import Compat, Params
 from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
-from .workload import PriorityClass, Trace
+from .workload import PriorityClass, Trace, visiting_order
 
 __all__ = ["RunResult", "simulate"]
 
@@ -208,20 +209,16 @@ class _Simulation:
 
     def _admit(self, job: Job) -> list[object]:
         """Makes a pipeline's operators known; returns what a scheduler is told of it."""
-        specs = job.spec.operators
-        order = job.spec.visiting_order()
-        rank = {position: visit for visit, position in enumerate(order)}
+        specs, tables = job.spec.operators, self._tables
+        order, told = _visits(tuple([spec.parents for spec in specs]))
         placed: list[OperatorStatus] = []
-        told: list[list[int]] = []
-        for position in order:
-            spec = specs[position]
-            parents = [rank[parent] for parent in dict.fromkeys(spec.parents)]
-            table = self._tables.get(id(spec.work))
+        for position, parents in zip(order, told, strict=True):
+            work = specs[position].work
+            # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
+            table = tables.get(id(work))
             if table is None:
-                # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
-                table = self._tables[id(spec.work)] = LifeTable(spec.work, self._tick_length)
+                table = tables[id(work)] = LifeTable(work, self._tick_length)
             placed.append(OperatorStatus(job, [placed[parent] for parent in parents], table))
-            told.append(parents)
         self._operators += placed
         return [job.spec.id, int(job.spec.priority), told]
 
@@ -329,12 +326,12 @@ class _Simulation:
             operator.state = state
 
     def _create(self, tick: int, number: int, pool: _Pool, orders: list[AssignmentOrder]) -> None:
-        cpu = sum(order.cpu for order in orders)
+        cpu = compensated_sum(order.cpu for order in orders)
         if cpu > pool.cpu:
             raise IllegalAnswer(
                 "overallocated_cpu", f"{cpu:g} CPUs are assigned in pool {number}; {pool.cpu:g} are free"
             )
-        ram_gb = sum(order.ram_gb for order in orders)
+        ram_gb = compensated_sum(order.ram_gb for order in orders)
         if ram_gb > pool.ram_gb and not self._params.allow_memory_overcommit:
             raise IllegalAnswer(
                 "overallocated_ram", f"{ram_gb:g} GB are assigned in pool {number}; {pool.ram_gb:g} GB are free"
@@ -498,6 +495,17 @@ class _Simulation:
             pipelines_interactive=interactive,
             pipelines_batch=batch,
         )
+
+
+@lru_cache(maxsize=4096)
+def _visits(parents: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], list[list[int]]]:
+    """The order in which a scheduler sees operators, and in that order and numbering the parents of each.
+
+    The lists go into messages as they are: nobody may change them.
+    """
+    order = visiting_order(parents)
+    rank = {position: visit for visit, position in enumerate(order)}
+    return order, [[rank[parent] for parent in dict.fromkeys(parents[position])] for position in order]
 
 
 def _delivery_ticks(trace: Trace, tick_length: float) -> list[int]:

@@ -432,7 +432,7 @@ class Executor:
 
     def get_allocated_ram_gb(self) -> float:
         """Memory given to containers in GB."""
-        return sum(pool.max_ram_pool - pool.avail_ram_pool for pool in self.pools)
+        return math.fsum(pool.max_ram_pool - pool.avail_ram_pool for pool in self.pools)
 
 
 class Clock:
@@ -740,12 +740,10 @@ def _public(of: type) -> list[str]:
 
 
 def _fault(error: BaseException) -> Message:
-    """The fault message of an exception; its traceback starts at the program's own frames."""
+    """The fault message of an exception; its traceback has the program's own frames only."""
     here = sys._getframe().f_code.co_filename
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == here and trace.tb_next is not None:
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace, limit=-12))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != here]
+    text = "".join([*traceback.format_list(frames[-12:]), *traceback.format_exception_only(error)])
     if isinstance(error, HiddenTruth):
         return {"fault": ["hidden", str(error), text]}
     if isinstance(error, IllegalAction):
