@@ -10,15 +10,14 @@ from pathlib import Path
 from thekla.analysis.ladder import Ladder, Rung
 from thekla.analysis.ladder import ladder as ladder_of
 from thekla.analysis.reading import RunView
-from thekla.core.errors import TheklaError
-from thekla.core.problem import Split
-from thekla.core.values import Data
-from thekla.engine import Observer
-
 from thekla.assembly.gallery import LadderRow, ladder
 from thekla.assembly.options import RunOptions
 from thekla.assembly.reading import view, write_report
 from thekla.assembly.sessions import run
+from thekla.core.errors import TheklaError
+from thekla.core.problem import Split
+from thekla.core.values import Data
+from thekla.engine import Observer
 
 __all__ = ["DEMO", "DemoResult", "demo"]
 

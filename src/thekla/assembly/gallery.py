@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thekla.analysis.statistics import AGGREGATES, bootstrap_interval
+from thekla.assembly.build import build_package
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Outcome, Scored
@@ -20,8 +21,6 @@ from thekla.evaluation.checks import check
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import instances_of
 from thekla.storage import MemoryRun
-
-from thekla.assembly.build import build_package
 
 __all__ = ["LadderRow", "ProblemRow", "evaluate", "ladder", "problems"]
 
@@ -161,9 +160,7 @@ def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, sourc
     assert isinstance(outcome, Scored)
     objective = package.problem.objective
     scores = {instance: result.scores[objective.name] for instance, result in outcome.instances.items()}
-    interval = bootstrap_interval(
-        list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name)
-    )
+    interval = bootstrap_interval(list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name))
     return LadderRow(
         name=name,
         role=role,

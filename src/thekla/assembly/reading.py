@@ -11,11 +11,11 @@ from pathlib import Path
 
 from thekla.analysis.diff import diff_candidates, program_named
 from thekla.analysis.reading import RunView, read_run
+from thekla.assembly.sessions import folder
 from thekla.core.errors import StorageError
 from thekla.core.program import Program
 from thekla.storage import RunFile
-
-from thekla.assembly.sessions import folder
+from thekla.storage.lease import is_held
 
 __all__ = ["RunRow", "diff", "list_runs", "program", "view", "write_report"]
 
@@ -83,7 +83,7 @@ def view(run: str, runs: Path | None) -> RunView:
         StorageError: Its file cannot be read.
     """
     with _reading(run, runs) as store:
-        return read_run(store.events(store.run_id), store.blob, live=_has_writer(store.path))
+        return read_run(store.events(store.run_id), store.blob, live=is_held(store.path))
 
 
 def program(run: str, name: str, runs: Path | None) -> Program:
@@ -127,11 +127,6 @@ def write_report(run: str, runs: Path | None, *, html: Path | None, markdown: Pa
 def _reading(run: str, runs: Path | None) -> Iterator[RunFile]:
     with RunFile.open(folder(runs).find(run), read_only=True) as store:
         yield store
-
-
-def _has_writer(path: Path) -> bool:
-    """Whether somebody holds the run file for writing."""
-    return RunFile.is_held(path)
 
 
 def _replace(target: Path, text: str) -> None:

@@ -10,6 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from thekla.assembly.build import (
+    build_generator,
+    build_package,
+    build_prompts,
+    build_strategy,
+    real_clock,
+    started_of,
+)
+from thekla.assembly.options import RunOptions
 from thekla.core.errors import ConfigError, StorageError, TheklaError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
@@ -21,16 +30,6 @@ from thekla.engine import Engine, Journal, Observer, Parts
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.storage import RunFile, RunsFolder, runs_folder
-
-from thekla.assembly.build import (
-    build_generator,
-    build_package,
-    build_prompts,
-    build_strategy,
-    real_clock,
-    started_of,
-)
-from thekla.assembly.options import RunOptions
 
 __all__ = ["Interrupted", "RunResult", "folder", "resume", "run"]
 
@@ -156,9 +155,7 @@ def _go(
         evaluator=service,
         baselines=package.baselines,
     )
-    engine = Engine(
-        parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer
-    )
+    engine = Engine(parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer)
     try:
         closed = asyncio.run(_until_stopped(engine, service))
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -187,9 +184,7 @@ def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program],
     with RunFile.open(place.find(options.from_run), read_only=True) as store:
         events = list(store.events(store.run_id))
         if not events or events[-1].kind is not EventKind.CLOSED:
-            raise ConfigError(
-                f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}"
-            )
+            raise ConfigError(f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}")
         started = payload_of(events[0])
         assert isinstance(started, Started)
         if started.problem.name != options.problem:

@@ -119,8 +119,11 @@ def event_of(row: Sequence[object], *, where: str) -> Event:
     if not is_intact("event", row):
         raise StorageError(f"event {row[0]} of {where} is not what was written; resume the run to restore it")
     seq, kind, data, chain, volatile = row[:5]
-    assert isinstance(seq, int) and isinstance(kind, str) and isinstance(data, bytes)
-    assert isinstance(chain, str) and isinstance(volatile, bytes)
+    assert isinstance(seq, int)
+    assert isinstance(kind, str)
+    assert isinstance(data, bytes)
+    assert isinstance(chain, str)
+    assert isinstance(volatile, bytes)
     if kind not in set(EventKind):
         raise StorageError(f"event {seq} of {where} is of the unknown kind {kind!r}; read it with a newer Thekla")
     return Event(seq=seq, kind=EventKind(kind), data=unpack(data), chain=chain, volatile=unpack(volatile))
