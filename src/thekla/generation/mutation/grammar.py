@@ -12,7 +12,7 @@ import libcst as cst
 
 from thekla.core.problem import Block
 from thekla.generation.mutation.expression_types import Scope
-from thekla.generation.mutation.holes import filled, holes_of, with_stand_ins
+from thekla.generation.mutation.holes import filled, holes_of, use_of, with_stand_ins
 from thekla.generation.mutation.inference import infer_statements
 from thekla.generation.mutation.tree import is_atom, names_in, parse_expression
 from thekla.generation.mutation.typesystem import ANY, BOOL, FLOAT, NUMBER, STR, Language, Type, element_of, parse_type
@@ -22,6 +22,11 @@ __all__ = ["Grammar", "Phrase", "bracketed", "number_text"]
 _STRUCTURAL = (0, 1, 2, 3, 4, 5, 8, 10, 16, 20, 32, 50, 64, 100)
 _FRACTIONS = ("2", "3", "4", "8", "10")
 _MAX_OBSERVABLES = 400
+_ALWAYS = frozenset({
+    "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "for", "lambda", "abs", "all", "any",
+    "bool", "dict", "enumerate", "float", "int", "len", "list", "max", "min", "range", "reversed", "round", "set",
+    "sorted", "str", "sum", "tuple", "zip",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +258,25 @@ class Grammar:
             bound[hole.stand_in] = hole.type
         for hole in holes_of(block):
             inside, repeated = self._scope_of(block, fillings, hole.stand_in, bound)
-            phrase = self.draw(hole.type, inside, rng, depth=depth)
+            use = use_of(block, hole)
+            if use == "value":
+                phrase = self.draw(hole.type, inside, rng, depth=depth)
+            else:
+                phrase = self._place(hole.type, inside, rng, name=use == "name")
             if phrase is None:
                 return None
             fillings[hole.name] = bracketed(phrase.text) if repeated else phrase.text
             bound[hole.stand_in] = phrase.type
         return fillings
+
+    def _place(self, wanted: Type, scope: Scope, rng: Random, *, name: bool) -> Phrase | None:
+        """Something that can be assigned or changed in place: a name, or (unless `name`) an attribute too."""
+        places = [
+            one
+            for one in self.of_type(scope, wanted)
+            if "(" not in one.text and (not name or one.text in scope)
+        ]
+        return rng.choice(places) if places else None
 
     def _scope_of(self, block: Block, fillings: Mapping[str, str], name: str, bound: Scope) -> tuple[Scope, bool]:
         """What is bound at a hole's first mention, without stand-ins, and whether it is ever an operand there."""
@@ -310,9 +328,3 @@ class Grammar:
             for phrase in self.observables(scope)
             if phrase.type.name == "list" and element_of(phrase.type) != ANY and "(" not in phrase.text
         ]
-
-
-_ALWAYS = frozenset(
-    "True False None abs all any bool dict enumerate float int len list max min range reversed round set sorted str "
-    "sum tuple zip and or not in is if else for lambda".split()
-)
