@@ -128,6 +128,10 @@ class ProblemPackage(Protocol):
     """What a problem folder offers; made by the entry point `thekla.problems` from a suite's name."""
 
     @property
+    def suites(self) -> Mapping[str, str]:
+        """The suites of the problem, `default` among them, each with what it is for."""
+
+    @property
     def problem(self) -> Problem:
         """The problem as data."""
 

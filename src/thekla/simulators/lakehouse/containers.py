@@ -110,11 +110,24 @@ class Container:
     """Operators that run one after the other on a share of a pool.
 
     `position` is the operator that runs or starts next; `done` counts completed ones. They differ only after an
-    operator that took no tick, which the original passes over without completing it.
+    operator that took no tick, which the original passes over without completing it. `timeline` holds the started
+    operators as (tick of the start, their work, ticks of scanning).
     """
 
-    __slots__ = ("cpu", "done", "due", "due_tick", "error", "number", "op_start", "operators", "position", "priority",
-                 "ram_gb", "start")  # fmt: skip
+    __slots__ = (
+        "cpu",
+        "done",
+        "due",
+        "due_tick",
+        "error",
+        "number",
+        "operators",
+        "position",
+        "priority",
+        "ram_gb",
+        "start",
+        "timeline",
+    )
 
     def __init__(
         self, number: int, operators: list[OperatorStatus], cpu: float, ram_gb: float, priority: int, start: int
@@ -127,7 +140,14 @@ class Container:
         self.start = start
         self.position = 0
         self.done = 0
-        self.op_start = start
+        self.timeline: list[tuple[int, LifeTable, int]] = []
         self.due = Due.START
         self.due_tick = start
         self.error: str | None = None
+
+    def memory_gb(self, tick: int) -> float:
+        """Memory held in a tick that the container has lived, or will live if nothing happens to it before, in GB."""
+        for start, table, scan_ticks in reversed(self.timeline):
+            if start <= tick:
+                return table.memory_gb(tick - start, scan_ticks)
+        return 0.0

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer
-from .containers import Container, Due, Job, LifeTable, OperatorStatus, State
+from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
+from .memory import PoolMemory, compensated_sum
 from .params import Compat, Params
-from .statistics import Statistics, class_statistics, percentile
+from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
 from .workload import PriorityClass, Trace
 
 __all__ = ["RunResult", "simulate"]
@@ -60,17 +61,25 @@ def simulate(
     return _Simulation(trace, scheduler, params, compat).run()
 
 
+# What is due in a pool, in the order in which it happens within a tick.
+_RESUME = 0  # a suspension ends
+_ADVANCE = 1  # an operator of an active container starts, ends or outgrows it
+_CHECK = 2  # the pool's memory may run out
+
+
 class _Pool:
     """Free resources and containers of one pool."""
 
-    __slots__ = ("active", "cpu", "lives", "ram_gb", "suspending")
+    __slots__ = ("active", "cpu", "lives", "memory", "ram_gb", "suspending")
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, compat: Compat) -> None:
         self.cpu = params.cpus_per_pool
         self.ram_gb = params.ram_gb_per_pool
         self.active: dict[int, Container] = {}
         self.suspending: dict[int, Container] = {}
         self.lives: list[int] = []
+        # The pin has no memory of pools: a container is only held to its own size.
+        self.memory = PoolMemory(params.ram_gb_per_pool) if compat == "eudoxia-cur" else None
 
 
 class _Simulation:
@@ -86,9 +95,9 @@ class _Simulation:
         self._tables: dict[int, LifeTable] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
-        self._pools = [_Pool(params) for _ in range(params.num_pools)]
+        self._pools = [_Pool(params, compat) for _ in range(params.num_pools)]
         self._containers = 0
-        # (tick, pool, 0 for the end of a suspension or 1 for an active container, container)
+        # (tick, pool, what, container)
         self._due: list[tuple[int, int, int, int]] = []
         self._calls: list[int] = []
         self._alarms: list[int] = []
@@ -99,6 +108,9 @@ class _Simulation:
         self._assignments = self._suspensions = self._failures = 0
         self._errors: dict[str, int] = {}
         self._finished = 0
+        self._next_sample = 0
+        self._allocated: list[float] = []
+        self._consumed: list[float] = []
         self._policy_calls = self._events = 0
 
     def run(self) -> RunResult:
@@ -108,8 +120,10 @@ class _Simulation:
             self._check_started(self._scheduler.start({"params": self._params.as_dict()}))
             end = self._params.max_ticks
             while (tick := self._next_tick(end)) < end:
+                self._sample(tick)
                 self._now = tick
                 self._visit(tick)
+            self._sample(end)
         except IllegalAnswer as illegal:
             fault = PolicyFault(
                 kind=illegal.kind, tick=max(self._now, 0), message=illegal.message, traceback=illegal.traceback
@@ -164,6 +178,20 @@ class _Simulation:
             self._finish(tick)
         if expiring:
             self._count_overdue(tick)
+
+    def _sample(self, until: int) -> None:
+        """Samples memory at the whole seconds before a tick; nothing has happened since the last visited one."""
+        if self._compat != "eudoxia-cur":
+            return
+        params = self._params
+        total = params.num_pools * params.ram_gb_per_pool
+        while self._next_sample < until:
+            tick = self._next_sample
+            allocated = compensated_sum(params.ram_gb_per_pool - pool.ram_gb for pool in self._pools)
+            consumed = sum(pool.memory.consumed_gb(pool.active.values(), tick) for pool in self._pools if pool.memory)
+            self._allocated.append(100.0 * allocated / total)
+            self._consumed.append(100.0 * consumed / total)
+            self._next_sample += params.ticks_per_second
 
     def _arrive(self, tick: int) -> bool:
         first = len(self._jobs)
@@ -244,17 +272,28 @@ class _Simulation:
         heap = self._due
         ended: list[Container] = []
         while heap and heap[0][0] == tick and heap[0][1] == number:
-            active, container_number = heappop(heap)[2:]
-            if not active:
+            what, container_number = heappop(heap)[2:]
+            if what == _RESUME:
                 self._end_suspension(tick, number, pool, container_number)
                 continue
             container = pool.active.get(container_number)
             if container is not None and container.due_tick == tick and self._advance(tick, number, container):
                 ended.append(container)
+        if pool.memory is not None:
+            for container in pool.memory.kill(pool.active, ended, tick):
+                container.error = "OOM"
+                ended.append(container)
         if self._params.max_job_ticks:
             self._kill_overdue(tick, pool, ended)
+        ended.sort(key=lambda each: each.number)
         for container in ended:
             self._end(tick, number, pool, container)
+        if pool.memory is not None:
+            if ended:
+                pool.memory.reset(pool.active, tick)
+            excess = pool.memory.first_excess(list(pool.active.values()), tick)
+            if excess is not None:
+                heappush(self._due, (excess, number, _CHECK, 0))
         return len(ended)
 
     def _suspend(self, tick: int, number: int, pool: _Pool, stops: list[int]) -> None:
@@ -272,16 +311,18 @@ class _Simulation:
             if container is None:
                 raise IllegalAnswer("duplicate", f"container {stop} is suspended twice in one answer")
             pool.suspending[stop] = container
+            if pool.memory is not None:
+                pool.memory.leave(container, tick)
             self._set_unfinished(container, State.SUSPENDING)
             ticks = int((container.ram_gb / 20) / self._tick_length)
             if ticks > 0:  # with none the original never ends the suspension
-                heappush(self._due, (tick + ticks - 1, number, 0, stop))
+                heappush(self._due, (tick + ticks - 1, number, _RESUME, stop))
 
     def _set_unfinished(self, container: Container, state: State) -> None:
         for operator in container.operators[container.done :]:
             if operator.state is State.COMPLETED:
                 raise IllegalAnswer(
-                    "zero_tick_operator",
+                    "illegal_transition",
                     f"an operator of pipeline {operator.job.spec.id!r} cannot go from completed to "
                     f"{state.name.lower()}: an earlier one in its container took no tick",
                 )
@@ -307,9 +348,11 @@ class _Simulation:
             operators = [self._operators[each] for each in order.operators]
             container = Container(self._containers, operators, order.cpu, order.ram_gb, order.priority, tick)
             pool.active[container.number] = container
+            if pool.memory is not None:
+                pool.memory.join(container)
             pool.cpu -= order.cpu
             pool.ram_gb -= order.ram_gb
-            heappush(self._due, (tick, number, 1, container.number))
+            heappush(self._due, (tick, number, _ADVANCE, container.number))
         self._changed_pools.add(number)
 
     def _end_suspension(self, tick: int, number: int, pool: _Pool, stop: int) -> None:
@@ -326,12 +369,12 @@ class _Simulation:
         """Lets happen what is due to a container; returns whether it ended."""
         self._events += 1
         if container.due is Due.START:
-            _, total, excess = self._start(container)
-            container.op_start = tick
+            table, (scan_ticks, total, excess) = self._start(container)
+            container.timeline.append((tick, table, scan_ticks))
             container.due, after = (Due.OOM, excess) if excess >= 0 else (Due.END, total - 1)
             container.due_tick = tick + after
             if after:
-                heappush(self._due, (container.due_tick, pool_number, 1, container.number))
+                heappush(self._due, (container.due_tick, pool_number, _ADVANCE, container.number))
                 return False
         if container.due is Due.OOM:
             container.error = "OOM"
@@ -346,12 +389,12 @@ class _Simulation:
         if container.position == len(container.operators):
             return True
         container.due, container.due_tick = Due.START, tick + 1
-        heappush(self._due, (tick + 1, pool_number, 1, container.number))
+        heappush(self._due, (tick + 1, pool_number, _ADVANCE, container.number))
         self._news.setdefault("b", []).append(container.number)
         self._call_after(tick)
         return False
 
-    def _start(self, container: Container) -> tuple[int, int, int]:
+    def _start(self, container: Container) -> tuple[LifeTable, Life]:
         """Starts the next operator that takes any time; returns its life."""
         while True:
             operator = container.operators[container.position]
@@ -365,7 +408,7 @@ class _Simulation:
             operator.state = State.RUNNING
             life = operator.table.life(container.cpu, container.ram_gb)
             if life[1] > 0:
-                return life
+                return operator.table, life
             container.position += 1
             if container.position == len(container.operators):
                 raise IllegalAnswer(
@@ -385,7 +428,6 @@ class _Simulation:
             if any(operator.job.arrival <= limit and operator.job.remaining for operator in container.operators):
                 container.error = "timeout"
                 ended.append(container)
-        ended.sort(key=lambda each: each.number)
 
     def _end(self, tick: int, number: int, pool: _Pool, container: Container) -> None:
         del pool.active[container.number]
@@ -449,8 +491,8 @@ class _Simulation:
             suspensions=self._suspensions,
             failures=self._failures,
             failure_error_counts=self._errors,
-            mean_memory_allocated_percent=math.nan,
-            mean_memory_consumed_percent=math.nan,
+            mean_memory_allocated_percent=mean_by_pairs(self._allocated),
+            mean_memory_consumed_percent=mean_by_pairs(self._consumed),
             pipelines_all=of_all,
             pipelines_query=query,
             pipelines_interactive=interactive,

@@ -680,7 +680,7 @@ class PolicySession:
     def _read_assignment(self, assignment: object) -> list[Any]:
         if not isinstance(assignment, Assignment):
             raise IllegalAction(f"assignments, returned second, must hold Assignment objects, got {_short(assignment)}")
-        pool_id = assignment.pool_id
+        pool_id: object = assignment.pool_id
         if not isinstance(pool_id, int) or not 0 <= pool_id < self.scheduler.executor.num_pools:
             count = self.scheduler.executor.num_pools
             raise IllegalAction(f"pool_id is {_short(pool_id)}; pools are numbered 0 to {count - 1}")
@@ -690,7 +690,7 @@ class PolicySession:
             assignment.cpu,
             assignment.ram,
             int(assignment.priority),
-            int(pool_id),
+            int(assignment.pool_id),
         ]
 
 

@@ -7,7 +7,7 @@ from .. import views
 
 __all__ = ["BUILTIN_POLICIES", "builtin_policy", "guest_source", "load_policy", "policy_source"]
 
-BUILTIN_POLICIES = ("naive",)
+BUILTIN_POLICIES = ("naive", "overbook", "priority", "priority-pool")
 """Names of the built-in policies."""
 
 
@@ -19,7 +19,7 @@ def policy_source(name: str) -> str:
     """
     if name not in BUILTIN_POLICIES:
         raise KeyError(f"no built-in policy {name!r}; use one of {', '.join(BUILTIN_POLICIES)}")
-    return files(__package__).joinpath(f"{name}.py").read_text(encoding="utf-8")
+    return files(__package__).joinpath(name.replace("-", "_") + ".py").read_text(encoding="utf-8")
 
 
 def guest_source() -> str:
