@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from thekla.generation.mutation.names import unbound_names
+from thekla.generation.mutation.names import same_shape, unbound_names
 
 __all__ = ["FIXED", "Facts", "facts_of", "objection"]
 
@@ -19,13 +19,13 @@ class Facts:
     """What is compared between a parent and its child.
 
     Args:
-        shape: The syntax tree as text, without layout and comments: equal shapes are equal programs.
+        tree: The syntax tree; trees of one shape are equal programs.
         unbound: Names that may be read before they are bound, by function.
         fixed: Lines that no edit may touch, in order.
         functions: Top-level functions with their numbers of parameters.
     """
 
-    shape: str
+    tree: ast.Module
     unbound: frozenset[tuple[str, str]]
     fixed: tuple[str, ...]
     functions: frozenset[tuple[str, int]]
@@ -39,7 +39,7 @@ def facts_of(text: str, given: Collection[str]) -> Facts | None:
             tree = ast.parse(text)
             compile(text, "<child>", "exec", dont_inherit=True)
         return Facts(
-            shape=ast.dump(tree),
+            tree=tree,
             unbound=unbound_names(tree, given),
             fixed=tuple(line for line in text.splitlines() if FIXED in line),
             functions=frozenset(
@@ -54,7 +54,7 @@ def objection(child: Facts | None, parent: Facts) -> str:
     """Why a child is not to be proposed; empty if nothing speaks against it."""
     if child is None:
         return "it does not compile"
-    if child.shape == parent.shape:
+    if same_shape(child.tree, parent.tree):
         return "it equals its parent"
     if child.fixed != parent.fixed:
         return "it touches a fixed line"

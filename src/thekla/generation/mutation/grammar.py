@@ -120,6 +120,9 @@ class Grammar:
             return self.condition(scope, rng, depth=depth)
         options: list[tuple[int, str]] = []
         observed = self.of_type(scope, wanted)
+        if wanted == NUMBER and rng.random() < 0.85:
+            # A number without a unit is often an identifier, of which little is to be had.
+            observed = [phrase for phrase in observed if self.language.is_unit(phrase.type)] or observed
         blocks = [block for block in self.blocks if self._offers(block, wanted)] if depth > 0 else []
         seen = self._seen_before(wanted, scope)
         numeric = self.language.is_number(wanted)
@@ -181,7 +184,7 @@ class Grammar:
         """Whether every name that the text mentions is bound in the scope or given by the interface."""
         return all(name in scope or name in self.language.names or name in _ALWAYS for name in names_in(text))
 
-    def constant(self, type_: Type, rng: Random) -> str:
+    def constant(self, type_: Type, rng: Random, *, positive: bool = False) -> str:
         """A number: one seen with the type (or its half or double), a structural one, or any size between 1 and 500."""
         seen = self.numbers.get(type_.name, ())
         whole = self.language.is_whole(type_)
@@ -189,7 +192,7 @@ class Grammar:
         if seen and pick < 0.4:
             value = rng.choice(seen) * rng.choice((0.5, 1.0, 1.0, 2.0))
         elif pick < 0.65:
-            value = float(rng.choice(_STRUCTURAL))
+            value = float(rng.choice(_STRUCTURAL[1:] if positive else _STRUCTURAL))
         elif type_ == FLOAT and pick < 0.85:
             value = rng.choice((0.1, 0.25, 0.5, 0.75, 0.9, 1.5))
         else:
@@ -253,6 +256,7 @@ class Grammar:
         A hole sees the names that the block itself binds around it, such as the parameter of a lambda.
         """
         fillings: dict[str, str] = {}
+        numbers: set[str] = set()
         bound = dict(scope)
         for hole in holes_of(block):
             bound[hole.stand_in] = hole.type
@@ -260,14 +264,36 @@ class Grammar:
             inside, repeated = self._scope_of(block, fillings, hole.stand_in, bound)
             use = use_of(block, hole)
             if use == "value":
-                phrase = self.draw(hole.type, inside, rng, depth=depth)
+                phrase = self._value(hole.type, inside, scope, numbers, rng, depth)
             else:
                 phrase = self._place(hole.type, inside, rng, name=use == "name")
             if phrase is None:
                 return None
+            if self.language.is_number(hole.type):
+                numbers.add(phrase.text)
             fillings[hole.name] = bracketed(phrase.text) if repeated else phrase.text
             bound[hole.stand_in] = phrase.type
         return fillings
+
+    def _value(
+        self, wanted: Type, inside: Scope, outside: Scope, used: set[str], rng: Random, depth: int
+    ) -> Phrase | None:
+        """An expression for a hole: no number that the block has already, and no bare constant for the first one.
+
+        Where the block binds names of its own around the hole, most expressions are about these.
+        """
+        if not self.language.is_number(wanted):
+            return self.draw(wanted, inside, rng, depth=depth)
+        own = {name: type_ for name, type_ in inside.items() if name not in outside}
+        if own and rng.random() < 0.85:
+            phrase = self.draw(wanted, own, rng, depth=max(depth, 1), constant=False)
+            if phrase is not None:
+                return phrase
+        for _ in range(3):
+            phrase = self.draw(wanted, inside, rng, depth=depth, constant=bool(used))
+            if phrase is None or phrase.text not in used:
+                return phrase
+        return None
 
     def _place(self, wanted: Type, scope: Scope, rng: Random, *, name: bool) -> Phrase | None:
         """Something that can be assigned or changed in place: a name, or (unless `name`) an attribute too."""
@@ -297,24 +323,22 @@ class Grammar:
         }
         return common, any(site.operand for site in sites)
 
-    def key(self, element: Type, item: str, scope: Scope, rng: Random) -> str | None:
+    def key(self, element: Type, item: str, rng: Random) -> str | None:
         """A sort key over an item of a list: a number, often negated or joined to a second one."""
         inner = {item: element}
-        first = self._about(item, inner, scope, rng)
+        first = self._about(item, inner, rng)
         if first is None:
             return None
-        if rng.random() < 0.3:
-            first = f"-{bracketed(first)}"
-        if rng.random() < 0.25:
-            second = self._about(item, inner, scope, rng)
-            if second is not None and second != first:
-                weight = self.constant(NUMBER, rng)
-                if rng.random() < 0.5:
-                    return f"({first}, {second})"
-                return f"{bracketed(first)} + {weight} * {bracketed(second)}"
-        return first
+        signed = f"-{bracketed(first)}" if rng.random() < 0.3 else first
+        second = self._about(item, inner, rng) if rng.random() < 0.25 else None
+        if second is None or second == first:
+            return signed
+        if rng.random() < 0.5:
+            return f"({signed}, {second})"
+        weight = self.constant(NUMBER, rng, positive=True)
+        return f"{signed if signed == first else bracketed(signed)} + {weight} * {bracketed(second)}"
 
-    def _about(self, item: str, inner: Scope, scope: Scope, rng: Random) -> str | None:
+    def _about(self, item: str, inner: Scope, rng: Random) -> str | None:
         for _ in range(4):
             phrase = self.draw(NUMBER, inner, rng, depth=1, constant=False)
             if phrase is not None and item in names_in(phrase.text):

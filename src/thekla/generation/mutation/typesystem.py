@@ -146,7 +146,7 @@ class Language:
         if have.name != want.name:
             return False
         return not want.args or not have.args or all(
-            ANY in (one, other) or self.fits(one, other) for one, other in zip(have.args, want.args, strict=False)
+            self.fits(one, other) for one, other in zip(have.args, want.args, strict=False)
         )
 
     def attribute(self, owner: Type, name: str) -> Type:

@@ -97,7 +97,7 @@ class Bench:
 
 def _phrases(analysis: Analysis, language: Language) -> dict[str, tuple[Phrase, ...]]:
     """Composed expressions of a known type, by type name, each once."""
-    simple = (cst.Name, cst.Integer, cst.Float, cst.SimpleString, cst.Lambda)
+    simple = (cst.Name, cst.Integer, cst.Float, cst.SimpleString, cst.Lambda, cst.List, cst.Tuple, cst.Dict)
     found: dict[str, dict[str, Phrase]] = {}
     for site in analysis.expressions:
         known: Type = site.known

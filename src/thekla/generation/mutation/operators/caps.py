@@ -39,7 +39,7 @@ class Cap:
             return replaced(view, site, code_of(rng.choice(node.args).value))
         before = code_of(node)
         if rng.random() < 0.6:
-            bound = view.grammar.constant(site.known, rng)
+            bound = view.grammar.constant(site.known, rng, positive=True)
         else:
             phrase = view.grammar.draw(site.known, site.scope, rng, depth=1)
             if phrase is None or phrase.text == before:

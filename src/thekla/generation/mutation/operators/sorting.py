@@ -38,7 +38,7 @@ class SortList:
         body, index = rng.choice(before_loops if before_loops and rng.random() < 0.7 else points)
         target = rng.choice(view.grammar.lists(body.scopes[index]))
         item = _item_name(target.text)
-        key = view.grammar.key(element_of(target.type), item, body.scopes[index], rng)
+        key = view.grammar.key(element_of(target.type), item, rng)
         if key is None:
             return None
         text = f"{target.text}.sort(key=lambda {item}: {key})"
@@ -61,7 +61,7 @@ class SortList:
         site = rng.choice(sites)
         text = code_of(site.node)
         item = _item_name(text)
-        key = view.grammar.key(element_of(site.type), item, site.scope, rng)
+        key = view.grammar.key(element_of(site.type), item, rng)
         return None if key is None else replaced(view, site, f"sorted({text}, key=lambda {item}: {key})")
 
 
@@ -94,7 +94,7 @@ class ChangeSortKey:
                 return rng.choice(parts)
             rng.shuffle(parts)
             return f"({', '.join(parts)})"
-        key = view.grammar.key(site.scope[item], item, site.scope, rng)
+        key = view.grammar.key(site.scope[item], item, rng)
         if key is None or key in parts:
             return None
         if pick < 0.55 and len(parts) < 4 and not key.startswith("("):
@@ -126,7 +126,7 @@ class SelectBest:
         owner = self._taken_from(site)
         if site.type == ANY:
             return None
-        key = view.grammar.key(site.type, "item", site.scope, rng)
+        key = view.grammar.key(site.type, "item", rng)
         if key is None:
             return None
         best = f"{rng.choice(('min', 'max'))}({owner}, key=lambda item: {key})"
