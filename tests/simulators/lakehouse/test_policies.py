@@ -1,6 +1,7 @@
 """The border between the lakehouse and a policy: what crosses it, what does not, and what is refused."""
 
 import ast
+import doctest
 import json
 import re
 import sys
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thekla.simulators import lakehouse as package
 from thekla.simulators.lakehouse import (
     BUILTIN_POLICIES,
     Message,
@@ -117,6 +119,20 @@ def test_the_guest_s_file_stands_alone() -> None:
     exec(policy_source("naive"), program)
     result = simulate(loop_trace(0, 10), Wire(bundle["PolicySession"](program)))
     assert f"{result.statistics.adjusted_latency():.2f}" == "9291.50"
+
+
+def test_the_example_in_the_package_s_docstring_runs() -> None:
+    assert doctest.testmod(package) == doctest.TestResults(failed=0, attempted=3)
+
+
+def test_start_may_not_act() -> None:
+    class Hasty(Scripted):
+        def start(self, message: Message, /) -> Message:
+            return {"a": [[[0], 1, 1, 1, 0]]}
+
+    fault = simulate(SMALL, Hasty(), TEN_SECONDS).fault
+    assert fault is not None
+    assert fault.kind == "bad_message"
 
 
 @pytest.mark.parametrize("name", BUILTIN_POLICIES)
@@ -247,6 +263,9 @@ def test_a_policy_is_called_when_something_happened_or_it_asked() -> None:
     assert silent.policy_calls == 1
     asked = run("s.wake_after(2.5)")
     assert asked.policy_calls == 4  # at 0, 2.5, 5.0 and 7.5 s
+    late = read_trace(HEADER + "p1,60,QUERY,a,,1,const,,5\n")
+    waking = load_policy("def init(s): s.wake_after(4)\ndef schedule(s, results, pipelines): return [], []")
+    assert simulate(late, waking, TEN_SECONDS).policy_calls == 1  # before anything arrived
     every_tick = run("s.wake_after(0)")
     assert every_tick.policy_calls == TEN_SECONDS.max_ticks
 

@@ -118,7 +118,7 @@ class _Simulation:
         fault = None
         self._now = -1
         try:
-            self._check_started(self._scheduler.start({"params": self._params.as_dict()}))
+            self._start_policy()
             end = self._params.max_ticks
             while (tick := self._next_tick(end)) < end:
                 self._sample(tick)
@@ -138,10 +138,12 @@ class _Simulation:
             fault=fault,
         )
 
-    def _check_started(self, message: Message) -> None:
-        if message:
-            read_answer(message, num_pools=self._params.num_pools)
-            raise IllegalAnswer("bad_message", f"the answer to start is {message!r}; expected an empty object")
+    def _start_policy(self) -> None:
+        answer = read_answer(self._scheduler.start({"params": self._params.as_dict()}), num_pools=len(self._pools))
+        if answer.assignment_count or answer.suspension_count:
+            raise IllegalAnswer("bad_message", "the answer to start assigns or suspends; nothing has arrived yet")
+        if answer.wake_ticks is not None:
+            heappush(self._calls, self._now + answer.wake_ticks)
 
     def _next_tick(self, end: int) -> int:
         tick = end
