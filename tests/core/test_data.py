@@ -145,8 +145,8 @@ def test_a_stream_depends_on_its_name_alone(seed: int, name: str, step: int) -> 
 
 
 def test_streams_are_the_same_on_every_machine() -> None:
-    assert derive_seed(0, "islands", 1) == 0xDA33AEC4A32E8899
-    assert stream(1, "a").random() == 0.9016716239600202
+    assert derive_seed(0, "islands", 1) == 0x6D19D7625197444C
+    assert stream(1, "a").random() == 0.2982116175685031
 
 
 @pytest.mark.parametrize("caps", [{"evaluations": 0}, {"wall_s": -1.0}, {"cost_usd": float("nan")}])
