@@ -44,6 +44,7 @@ class LadderRow:
         role: `trivial`, `rule`, `state_of_the_art`, `oracle` (knows hidden truth), `published` or `bound`.
         low, high: Bootstrap interval at 95 % of the aggregate; None where there are no instances.
         instances: Score by instance.
+        objective, unit: What the score is.
     """
 
     name: str
@@ -54,6 +55,8 @@ class LadderRow:
     high: float | None = None
     instances: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
+    objective: str = ""
+    unit: str = ""
 
 
 def problems() -> list[ProblemRow]:
@@ -100,11 +103,27 @@ def ladder(
     ]
     if Split(split) in _published_on(package):
         rows += [
-            LadderRow(name=name, role="published", score=value, source=source)
+            LadderRow(
+                name=name,
+                role="published",
+                score=value,
+                source=source,
+                objective=objective.name,
+                unit=objective.unit,
+            )
             for name, (value, source) in package.problem.published.items()
         ]
     if objective.name in bound:
-        rows.append(LadderRow(name="bound", role="bound", score=bound[objective.name], source="no policy can beat it"))
+        rows.append(
+            LadderRow(
+                name="bound",
+                role="bound",
+                score=bound[objective.name],
+                source="no policy can beat it",
+                objective=objective.name,
+                unit=objective.unit,
+            )
+        )
     return rows
 
 
@@ -155,10 +174,19 @@ def _published_on(package: ProblemPackage) -> frozenset[Split]:
 
 
 def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, source: str) -> LadderRow:
-    if isinstance(outcome, Failed):
-        return LadderRow(name=name, role=role, score=None, failed=f"{outcome.kind}: {outcome.message}", source=source)
-    assert isinstance(outcome, Scored)
     objective = package.problem.objective
+    if isinstance(outcome, Failed):
+        failed = f"{outcome.kind}: {outcome.message}"
+        return LadderRow(
+            name=name,
+            role=role,
+            score=None,
+            failed=failed,
+            source=source,
+            objective=objective.name,
+            unit=objective.unit,
+        )
+    assert isinstance(outcome, Scored)
     scores = {instance: result.scores[objective.name] for instance, result in outcome.instances.items()}
     interval = bootstrap_interval(list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name))
     return LadderRow(
@@ -169,4 +197,6 @@ def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, sourc
         high=interval.high if interval else None,
         instances=scores,
         source=source,
+        objective=objective.name,
+        unit=objective.unit,
     )

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from thekla.analysis.description import Description
+from thekla.analysis.description import describe as describe_view
 from thekla.analysis.diff import diff_candidates, program_named
 from thekla.analysis.reading import RunView, read_run
 from thekla.assembly.sessions import folder
@@ -17,7 +19,7 @@ from thekla.core.program import Program
 from thekla.storage import RunFile
 from thekla.storage.lease import is_held
 
-__all__ = ["RunRow", "diff", "list_runs", "program", "view", "write_report"]
+__all__ = ["RunRow", "describe", "diff", "list_runs", "program", "view", "write_report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,11 @@ def view(run: str, runs: Path | None) -> RunView:
     """
     with _reading(run, runs) as store:
         return read_run(store.events(store.run_id), store.blob, live=is_held(store.path))
+
+
+def describe(run: str, runs: Path | None) -> Description:
+    """A run in sentences and tables, and as plain data; raises as `view`."""
+    return describe_view(view(run, runs))
 
 
 def program(run: str, name: str, runs: Path | None) -> Program:
