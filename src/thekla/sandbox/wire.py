@@ -47,7 +47,7 @@ def decode(body: bytes) -> Value:
         if data.text_of(value) != text:
             raise ValueError("not the one text of its value (duplicate keys, white space or odd numbers)")
         _check_depth(text)
-        if data.has_many_digits(text):
+        if data.has_many_digits(body):
             data.check_integers(value)
         return data.unpack_arrays(value, text, _make_array)  # type: ignore[no-any-return]  # parsed JSON
     except (ValueError, RecursionError, data.NotPlain) as error:
