@@ -22,6 +22,7 @@ from thekla.core.values import Value
 from thekla.sandbox import wire
 from thekla.sandbox.inside.data import ANSWER
 from thekla.sandbox.launch import Features, ForkedGuest, Zygote, ZygoteDied
+from thekla.sandbox.selftest import probe, require
 
 __all__ = ["StrictGuest", "StrictSandbox", "order_of"]
 
@@ -266,6 +267,7 @@ class StrictSandbox:
 
     Args:
         namespaces: Whether to use namespaces where they can be had; without them the tier still holds.
+        test_itself: Whether to try attacks first and refuse if one works; only the full test may leave this out.
 
     Raises:
         SandboxError: Something that the tier needs is missing; it never goes weaker.
@@ -273,12 +275,14 @@ class StrictSandbox:
 
     tier = "strict"
 
-    def __init__(self, *, namespaces: bool = True) -> None:
+    def __init__(self, *, namespaces: bool = True, test_itself: bool = True) -> None:
         self._namespaces = namespaces
         self._zygotes: dict[tuple[str, ...], Zygote] = {}
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._zygote(())
+        if test_itself:
+            self._test()
 
     @property
     def features(self) -> Features:
@@ -316,6 +320,13 @@ class StrictSandbox:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _test(self) -> None:
+        try:
+            require(probe(self, quick=True), tier=self.tier)
+        except BaseException:
+            self.close()
+            raise
 
     def _zygote(self, wheels: tuple[str, ...]) -> Zygote:
         with self._lock:
