@@ -265,9 +265,7 @@ def _locate_wheels(names: tuple[str, ...]) -> _Wheels:
                 entries[module] = place
     modules = sorted(entries)
     extra = [f"{module}.random" for module in modules if module == "numpy"]
-    return _Wheels(
-        entries=entries, metadata=tuple(metadata), files=tuple(sorted(files)), modules=(*modules, *extra)
-    )
+    return _Wheels(entries=entries, metadata=tuple(metadata), files=tuple(sorted(files)), modules=(*modules, *extra))
 
 
 def _module_name(top: str, place: str) -> str | None:

@@ -22,6 +22,7 @@ MAIN = "program.py"
 _TEXT_CAP = 2000  # characters of a message; a traceback may have twice as many
 _FRAMES = 20  # innermost frames shown
 _INTERFACE = "interface"
+OWN_MODULES = frozenset((_INTERFACE, "program"))
 _read, _write = os.read, os.write
 
 
@@ -259,8 +260,13 @@ def as_array(value: Any) -> tuple[str, tuple[int, ...], bytes] | None:
 def make_array(dtype: str, shape: list[int], data: bytes) -> Any:
     """A numpy array where numpy is loaded, else nested lists."""
     numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        return numpy.frombuffer(data, dtype=dtype).reshape(shape).copy()
+    if numpy is None:
+        return make_lists(dtype, shape, data)
+    return numpy.frombuffer(data, dtype=numpy.dtype(dtype).newbyteorder("<")).reshape(shape).copy()
+
+
+def make_lists(dtype: str, shape: list[int], data: bytes) -> Any:
+    """The items of an array as nested lists."""
     items = [item for (item,) in struct.iter_unpack("<" + _TYPE_CODES[dtype], data)]
     return _nested(items, shape) if shape else items[0]
 

@@ -172,7 +172,13 @@ def _give_up_rights(
 
 def _library_entries(tops: Sequence[str]) -> Iterator[str]:
     for top in tops:
-        for entry in os.scandir(top):
+        try:
+            entries = list(os.scandir(top))
+        except PermissionError:
+            raise OSError(
+                f"user {os.geteuid()} cannot read {top}; install Python where all users can read it, or allow namespaces"
+            ) from None
+        for entry in entries:
             if entry.name not in _FOLDERS_LEFT_OUT and not entry.is_symlink():
                 yield entry.path
 
