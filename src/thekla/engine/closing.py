@@ -1,0 +1,101 @@
+"""The end of a run: freeze the finalists, choose by validation, and open the hold-out once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from thekla.core.evaluation import Outcome, Scored
+from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
+from thekla.core.problem import Baseline, Instance, Problem, Split
+from thekla.core.program import Candidate, Program
+from thekla.core.protocols import Evaluator
+from thekla.engine.journaling import Journal
+
+__all__ = ["close_run"]
+
+FINALISTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rung:
+    """One row of the ladder: a candidate or a baseline."""
+
+    name: str
+    role: str
+    program: Program | None
+    baseline: Baseline | None = None
+
+
+async def close_run(
+    problem: Problem,
+    evaluator: Evaluator,
+    journal: Journal,
+    *,
+    seed: Candidate,
+    ranked: Sequence[Candidate],
+    baselines: Sequence[Baseline],
+    report: Callable[[str], None],
+) -> Closed:
+    """Judge the finalists on validation, and the best of them beside the ladder on every split, the hold-out last.
+
+    The hold-out's seeds derive from the journal's hash at that point: the choice of the winner is already in it.
+    """
+    finalists = ranked[:FINALISTS]
+    journal.write(Frozen(finalists=tuple(candidate.id for candidate in finalists)))
+    journal.flush()
+    report("validation")
+    ladder = [_Rung(name=seed.id, role="seed", program=seed.program)]
+    ladder += [_Rung(name=rung.name, role=rung.role, program=rung.program, baseline=rung) for rung in baselines]
+    rows = [_Rung(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
+    winner = rows[0]
+    if problem.instances.get(Split.VALIDATION):
+        outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, problem.instances[Split.VALIDATION])
+        winner = _best(problem, rows, outcomes)
+    winner = _Rung(name=winner.name, role="winner", program=winner.program)
+    for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
+        if problem.instances.get(split):
+            await _judge(evaluator, journal, [*ladder, winner], split, problem.instances[split])
+    report("holdout")
+    instances = tuple(evaluator.open_holdout(journal.chain))
+    if instances:
+        journal.write(HoldoutOpened(key=journal.chain, instances=instances))
+        journal.flush()
+        await _judge(evaluator, journal, [*ladder, winner], Split.HOLDOUT, instances)
+    closed = Closed(winner=next(candidate.id for candidate in finalists if candidate.id == winner.name))
+    journal.write(closed)
+    journal.flush()
+    return closed
+
+
+async def _judge(
+    evaluator: Evaluator, journal: Journal, rows: Sequence[_Rung], split: Split, instances: Sequence[Instance]
+) -> list[Outcome]:
+    """All rows at once, journaled in their order."""
+    stage = str(split)
+    outcomes = await asyncio.gather(*(_outcome(evaluator, row, instances, stage) for row in rows))
+    bound = evaluator.bound(instances)
+    for row, outcome in zip(rows, outcomes, strict=True):
+        program = row.program.id if row.program else None
+        journal.write(Judged(name=row.name, role=row.role, split=split, program=program, outcome=outcome, bound=bound))
+    journal.flush()
+    return list(outcomes)
+
+
+async def _outcome(evaluator: Evaluator, row: _Rung, instances: Sequence[Instance], stage: str) -> Outcome:
+    if row.baseline is not None:
+        return await evaluator.judge_baseline(row.baseline, instances, stage=stage)
+    assert row.program is not None
+    return await evaluator.judge(row.program, instances, stage=stage)
+
+
+def _best(problem: Problem, rows: Sequence[_Rung], outcomes: Sequence[Outcome]) -> _Rung:
+    """The row that is best on validation; the earlier of equals, the first if none has a score."""
+    objective = problem.objective
+    scored = [
+        (objective.gain(outcome.scores[objective.name]), -i)
+        for i, outcome in enumerate(outcomes)
+        if isinstance(outcome, Scored)
+    ]
+    return rows[-max(scored)[1]] if scored else rows[0]

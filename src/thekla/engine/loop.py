@@ -1,0 +1,254 @@
+"""The loop: tickets out, outcomes home, in one journal order whatever the number of workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from thekla.core.budget import Ledger
+from thekla.core.codec import decode, encode
+from thekla.core.errors import ProblemError
+from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
+from thekla.core.events import EventKind
+from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
+from thekla.core.problem import Baseline, Problem
+from thekla.core.program import Candidate, CandidateId, Program, ProgramId
+from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
+from thekla.core.rng import derive_seed
+from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
+from thekla.engine.closing import close_run
+from thekla.engine.journaling import Journal, Store
+from thekla.engine.progress import Observer, Progress
+
+__all__ = ["Engine", "Parts"]
+
+_CHECKED = ("answer", "check")  # stages before any simulator; outcomes there are free
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The replaceable parts of a run."""
+
+    problem: Problem
+    strategy: Strategy
+    prompts: PromptBuilder
+    generator: Generator
+    evaluator: Evaluator
+    baselines: Sequence[Baseline] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flight:
+    """A ticket whose answer and outcome are on their way."""
+
+    ticket: Ticket
+    work: asyncio.Task[tuple[Proposal, Outcome]]
+
+
+class Engine:
+    """Runs a search to the end of its budget, then closes it.
+
+    Tickets are asked as long as fewer than `in_flight` are out, and outcomes are told in ticket order; so the journal
+    of a run depends on its seed and settings only, and a run that was killed is resumed by running it again over its
+    recorded facts. Cancelling the task that runs it is safe at any time.
+
+    Args:
+        imports: Programs of another run's archive that start this one, besides the problem's seeds.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        store: Store,
+        journal: Journal,
+        *,
+        run_id: str,
+        started: Started,
+        imports: Sequence[Program] = (),
+        observer: Observer = lambda progress: None,
+    ) -> None:
+        self._parts = parts
+        self._store = store
+        self._journal = journal
+        self._run_id = run_id
+        self._started = started
+        self._imports = tuple(imports)
+        self._observer = observer
+        self._objective = parts.problem.objective
+        self._pending: deque[_Flight] = deque()
+        self._history: list[Told] = []
+        self._scored: list[tuple[float, Candidate]] = []  # the record that reports, by gain
+        self._seen: dict[ProgramId, CandidateId] = {}
+        self._ledger = Ledger()
+        self._failures = 0
+        self._duplicates = 0
+        self._baseline: float | None = None
+        self._best: float | None = None
+
+    async def run(self) -> Closed:
+        """Search, then validation, hold-out and the verdict; everything is in the journal.
+
+        Raises:
+            ProblemError: No seed program scores.
+            SandboxError, StorageError, ProviderError: The run cannot go on; it can be resumed.
+        """
+        self._journal.write(self._started)
+        self._journal.flush()
+        try:
+            await self._plant()
+            while self._fill() or self._pending:
+                await self._tell_next()
+            self._journal.write(Stopping(reason=self._stop_reason()))
+            self._journal.flush()
+        finally:
+            await self._abandon()
+        closed = await close_run(
+            self._parts.problem,
+            self._parts.evaluator,
+            self._journal,
+            seed=self._scored[0][1],
+            ranked=[candidate for _, candidate in sorted(self._scored, key=lambda pair: -pair[0])],
+            baselines=self._parts.baselines,
+            report=self._report,
+        )
+        self._report("closed")
+        return closed
+
+    async def _plant(self) -> None:
+        """Evaluate the seeds and imports, all at once, and tell them in order."""
+        programs = [(f"s{i}", SEED, program) for i, program in enumerate(self._parts.problem.seeds)]
+        programs += [(f"i{i}", IMPORT, program) for i, program in enumerate(self._imports)]
+        for name, operator, program in programs:
+            ticket = Ticket(id=name, operator=operator)
+            self._journal.write(Asked.of(ticket))
+            proposal = Proposal(raw="", program=program, operator=operator, generator=operator)
+            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
+        while self._pending:
+            await self._tell_next()
+        seeds = [told for told in self._history if told.ticket.operator == SEED]
+        if not any(isinstance(told.outcome, Scored) for told in seeds):
+            reasons = "; ".join(told.outcome.message for told in seeds if isinstance(told.outcome, Failed))
+            raise ProblemError(
+                f"no seed program of {self._parts.problem.name!r} has a score ({reasons}); mend the seeds"
+            )
+
+    def _fill(self) -> bool:
+        """Ask until enough tickets are out; returns whether any is."""
+        while self._may_ask():
+            (ticket,) = self._parts.strategy.ask(1)
+            prompt = self._parts.prompts.build(self._parts.problem, ticket, self._history)
+            self._journal.write(Asked.of(ticket))
+            self._ledger = replace(self._ledger, proposals=self._ledger.proposals + 1)
+            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(self._work(ticket, prompt))))
+        return bool(self._pending)
+
+    def _may_ask(self) -> bool:
+        if self._journal.replaying:  # what a limit decided then is a fact, and not decided again
+            return self._journal.ahead is EventKind.ASKED
+        budget, ledger = self._started.budget, self._ledger
+        promised = replace(ledger, evaluations=ledger.evaluations + len(self._pending), wall_s=self._journal.elapsed_s)
+        return len(self._pending) < self._started.in_flight and not promised.exhausted(budget)
+
+    def _stop_reason(self) -> str:
+        if self._journal.ahead is EventKind.STOPPING:
+            return str(self._journal.next_data["reason"])
+        return replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
+
+    async def _work(self, ticket: Ticket, prompt: Prompt) -> tuple[Proposal, Outcome]:
+        recorded = self._store.fact("answer", ticket.id)
+        if recorded is not None:
+            proposal = decode(Proposal, recorded)
+        else:
+            seed = derive_seed(self._started.seed, "propose", ticket.id)
+            proposal = await self._parts.generator.propose(self._parts.problem, ticket, prompt, seed=seed)
+            answer = encode(proposal)
+            assert isinstance(answer, dict)
+            paid = proposal.spending.cost_usd != 0
+            self._store.record("answer", ticket.id, answer, durable=paid)
+        return await self._evaluate(proposal)
+
+    async def _evaluate(self, proposal: Proposal) -> tuple[Proposal, Outcome]:
+        if proposal.program is None:
+            return proposal, Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message=proposal.reason)
+        return proposal, await self._parts.evaluator.evaluate(proposal.program)
+
+    async def _tell_next(self) -> None:
+        """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
+        flight = self._pending[0]
+        proposal, outcome = await flight.work
+        self._pending.popleft()
+        told = self._told(flight.ticket, proposal, outcome)
+        counted = not (isinstance(told.outcome, Failed) and told.outcome.stage in _CHECKED)
+        if proposal.program is not None:
+            self._store.put_blob(program_blob(proposal.program))
+        self._journal.write(Answered.of(flight.ticket, proposal))
+        self._journal.write(ToldFact.of(told, counted=counted))
+        self._journal.flush()
+        self._account(told, proposal, counted=counted)
+        self._history.append(told)
+        self._parts.strategy.tell(told)
+        self._report("search")
+
+    def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
+        if proposal.program is None:
+            return Told(ticket=ticket, candidate=None, outcome=outcome)
+        candidate = Candidate(
+            id=CandidateId(ticket.id),
+            program=proposal.program,
+            parents=tuple(parent.id for parent in ticket.parents),
+            operator=proposal.operator,
+            generation=1 + max((parent.generation for parent in ticket.parents), default=-1),
+        )
+        twin = self._seen.setdefault(proposal.program.id, candidate.id)
+        if twin != candidate.id:
+            outcome = Failed(kind=FailureKind.DUPLICATE, stage="answer", message=f"equal to candidate {twin}")
+        return Told(ticket=ticket, candidate=candidate, outcome=outcome)
+
+    def _account(self, told: Told, proposal: Proposal, *, counted: bool) -> None:
+        outcome, ledger, cost_usd = told.outcome, self._ledger, proposal.spending.cost_usd
+        self._ledger = replace(
+            ledger,
+            evaluations=ledger.evaluations + counted,
+            cpu_s=ledger.cpu_s + outcome.cost.cpu_s,
+            cost_usd=ledger.cost_usd + (cost_usd or 0.0),
+            unpriced_calls=ledger.unpriced_calls + (cost_usd is None),
+        )
+        if isinstance(outcome, Failed):
+            self._duplicates += outcome.kind is FailureKind.DUPLICATE
+            self._failures += outcome.kind is not FailureKind.DUPLICATE
+        elif told.candidate is not None:
+            score, gain = outcome.scores[self._objective.name], self._objective.gain
+            self._scored.append((gain(score), told.candidate))
+            if self._baseline is None:
+                self._baseline = score
+            if self._best is None or gain(score) > gain(self._best):
+                self._best = score
+
+    def _report(self, phase: str) -> None:
+        self._observer(
+            Progress(
+                run_id=self._run_id,
+                phase=phase,
+                evaluations=self._ledger.evaluations,
+                budget=self._started.budget.evaluations,
+                proposals=self._ledger.proposals,
+                failures=self._failures,
+                duplicates=self._duplicates,
+                best=self._best,
+                baseline=self._baseline,
+                objective=self._objective.name,
+                unit=self._objective.unit,
+                elapsed_s=self._journal.elapsed_s,
+                cost_usd=self._ledger.cost_usd,
+                replayed=self._journal.replaying,
+            )
+        )
+
+    async def _abandon(self) -> None:
+        """Drop what is in flight: answers that came are recorded, and a resumed run asks for the rest again."""
+        for flight in self._pending:
+            flight.work.cancel()
+        await asyncio.gather(*(flight.work for flight in self._pending), return_exceptions=True)
+        self._pending.clear()

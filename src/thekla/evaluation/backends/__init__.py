@@ -1,0 +1,6 @@
+"""Where evaluation jobs run: in this process, or in worker processes on this machine."""
+
+from thekla.evaluation.backends.inline import InlineBackend
+from thekla.evaluation.backends.local import LocalBackend
+
+__all__ = ["InlineBackend", "LocalBackend"]

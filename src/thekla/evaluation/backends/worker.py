@@ -1,0 +1,83 @@
+"""A worker process: it holds the problem and a sandbox, reads jobs from its input and writes their ends.
+
+It ends when its input does, so that it never outlives an engine that was killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from typing import BinaryIO
+
+from thekla.core import registry
+from thekla.core.codec import decode, encode
+from thekla.core.errors import TheklaError
+from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
+from thekla.core.problem import ProblemRef
+from thekla.core.protocols import ProblemPackage, Sandbox
+from thekla.core.values import Data
+from thekla.evaluation.backends.wire import read_message, write_message
+from thekla.evaluation.judging import judge_job
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Serve jobs until the input ends; the first message says which problem and which sandbox."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
+    source = os.fdopen(os.dup(0), "rb")
+    target = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # whatever prints must not break the wire
+    settings = read_message(source)
+    assert isinstance(settings, dict)
+    try:
+        reference = decode(ProblemRef, settings["problem"])
+        package: ProblemPackage = registry.load("problems", reference.name)(reference.suite, **reference.arguments)
+        sandbox: Sandbox = registry.load("sandboxes", str(settings["sandbox"]))()
+    except TheklaError as error:
+        write_message(target, {"error": str(error)})
+        return 1
+    write_message(target, {"ready": sandbox.tier, "pid": os.getpid()})
+    try:
+        serve(source, target, package, sandbox)
+    except (EOFError, BrokenPipeError):
+        return 0
+    finally:
+        sandbox.close()
+    return 0
+
+
+def serve(source: BinaryIO, target: BinaryIO, package: ProblemPackage, sandbox: Sandbox) -> None:
+    """Answer jobs one by one, for ever."""
+    while True:
+        message = read_message(source)
+        assert isinstance(message, dict)
+        job = decode(EvaluationJob, message["job"])
+        write_message(target, {"id": message["id"], **_end(package, sandbox, job)})
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this process when the engine dies in the middle of a job (Linux; elsewhere the end of
+    the input does it after the job)."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+
+
+def _end(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> dict[str, Data]:
+    try:
+        done = judge_job(package, sandbox, job)
+    except Exception as error:  # border: a bug in a referee must not take the worker with it
+        detail = traceback.format_exc(limit=-8)
+        fault = Fault(kind=FailureKind.INFRASTRUCTURE, message=f"referee: {error!r}", traceback=detail)
+        done = EvaluationDone(job=job, result=InstanceResult(fault=fault), usage=Usage(), tier=sandbox.tier)
+    return {"result": encode(done.result), "usage": encode(done.usage), "tier": done.tier}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What can be said of a program without running it: does it parse, does it define what the interface asks for?"""
+
+from __future__ import annotations
+
+import ast
+
+from thekla.core.evaluation import Failed, FailureKind
+from thekla.core.problem import Function, Interface
+from thekla.core.program import Program
+
+__all__ = ["check"]
+
+STAGE = "check"
+_MOST_CHARACTERS = 200_000  # parsing time and depth are bounded by it; the longest published program has 40,000
+
+
+def check(program: Program, interface: Interface) -> Failed | None:
+    """Why the program cannot be run, or None; takes a few milliseconds at most."""
+    trees = {}
+    for path, text in program.files:
+        if len(text) > _MOST_CHARACTERS:
+            return _failed(
+                FailureKind.SYNTAX, f"{path} has {len(text)} characters; at most {_MOST_CHARACTERS} are accepted"
+            )
+        if not path.endswith(".py"):
+            continue
+        try:
+            trees[path] = ast.parse(text, filename=path)
+        except SyntaxError as error:
+            where = f"{path} line {error.lineno}"
+            return _failed(FailureKind.SYNTAX, f"{where}: {error.msg}")
+        except (ValueError, RecursionError, MemoryError) as error:
+            return _failed(FailureKind.SYNTAX, f"{path} cannot be parsed: {error}")
+    defined = {
+        node.name: node
+        for text, tree in trees.items()
+        if text == _entry(program)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assigned = _assigned_names(trees.get(_entry(program)))
+    for function in interface.functions:
+        node = defined.get(function.name)
+        if node is None:
+            if function.required and function.name not in assigned:
+                return _failed(FailureKind.INTERFACE, f"no function {_signature(function)} is defined")
+        elif not _accepts(node, len(function.parameters)):
+            return _failed(
+                FailureKind.INTERFACE,
+                f"line {node.lineno}: {function.name} must accept {len(function.parameters)} positional "
+                f"arguments, as in {_signature(function)}",
+            )
+    return None
+
+
+def _entry(program: Program) -> str:
+    return "program.py" if "program.py" in dict(program.files) else program.files[0][0]
+
+
+def _assigned_names(tree: ast.Module | None) -> set[str]:
+    """Names bound at the top level otherwise than by `def`: assignment and import."""
+    names: set[str] = set()
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names.update((alias.asname or alias.name).split(".")[0] for alias in node.names)
+    return names
+
+
+def _accepts(node: ast.FunctionDef | ast.AsyncFunctionDef, count: int) -> bool:
+    if isinstance(node, ast.AsyncFunctionDef):
+        return False
+    arguments = node.args
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    needed = positional - len(arguments.defaults)
+    keyword_only = any(default is None for default in arguments.kw_defaults)
+    return not keyword_only and needed <= count and (count <= positional or arguments.vararg is not None)
+
+
+def _signature(function: Function) -> str:
+    parameters = ", ".join(f"{parameter.name}: {parameter.type}" for parameter in function.parameters)
+    return f"{function.name}({parameters}) -> {function.result}"
+
+
+def _failed(kind: FailureKind, message: str) -> Failed:
+    return Failed(kind=kind, stage=STAGE, message=message)

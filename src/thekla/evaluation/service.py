@@ -1,0 +1,204 @@
+"""The evaluation service: checks, cascade, cache, and the queue to a backend."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from thekla.core.codec import decode, encode
+from thekla.core.errors import SandboxError
+from thekla.core.evaluation import (
+    EvaluationDone,
+    EvaluationJob,
+    Failed,
+    FailureKind,
+    InstanceResult,
+    Outcome,
+    Usage,
+    fold_results,
+)
+from thekla.core.problem import Baseline, Instance, ProblemRef, Split
+from thekla.core.program import Program
+from thekla.core.protocols import Backend, Facts, ProblemPackage
+from thekla.core.values import digest_of
+from thekla.evaluation.cache import EvaluationCache
+from thekla.evaluation.checks import check
+from thekla.evaluation.splits import open_holdout
+
+__all__ = ["EvaluationService"]
+
+_MOST_TRIES = 3  # of a job that our own infrastructure broke; a candidate's fault is never retried
+
+
+class EvaluationService:
+    """The only meter and the only way to a score (`core.protocols.Evaluator`).
+
+    Instances of one program run one after another, so that the first fault ends it and equal runs waste equally;
+    several programs are in flight at once. An async context manager; its methods belong to one event loop.
+
+    Args:
+        backend: Runs the jobs; closed with the service.
+        tier: The sandbox tier that the backend's guests have.
+        seed: Seed of every evaluation (repeats of stochastic problems add to it).
+    """
+
+    def __init__(
+        self,
+        package: ProblemPackage,
+        backend: Backend,
+        facts: Facts,
+        *,
+        reference: ProblemRef,
+        tier: str,
+        seed: int = 0,
+    ) -> None:
+        self._package = package
+        self._backend = backend
+        self._facts = facts
+        self._reference = reference
+        self._tier = tier
+        self._seed = seed
+        self._cache = EvaluationCache(facts, evaluator_digest=package.evaluator_digest, tier=tier)
+        self._waiting: dict[str, asyncio.Future[EvaluationDone]] = {}
+        self._closed = threading.Event()
+        self._pump: asyncio.Task[None] | None = None
+        self._broken: SandboxError | None = None
+
+    async def __aenter__(self) -> EvaluationService:
+        self._pump = asyncio.create_task(self._collect())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        self._backend.wake()
+        if self._pump is not None:
+            await asyncio.gather(self._pump, return_exceptions=True)
+        self._backend.close()
+
+    async def evaluate(self, program: Program) -> Outcome:
+        """Checks, then the cascade, then the train split."""
+        problem = self._package.problem
+        failed = check(program, problem.interface)
+        if failed is not None:
+            return failed
+        spent = Usage()
+        for stage in problem.stages:
+            outcome = await self.judge(program, stage.instances, stage=stage.name)
+            spent += outcome.cost
+            if isinstance(outcome, Failed):
+                return outcome
+        return await self.judge(program, problem.instances[Split.TRAIN], stage=str(Split.TRAIN), spent=spent)
+
+    async def judge(
+        self, program: Program, instances: Sequence[Instance], *, stage: str, spent: Usage | None = None
+    ) -> Outcome:
+        """The program on the instances, up to its first fault."""
+        results: dict[str, InstanceResult] = {}
+        cost, tier = spent or Usage(), self._tier
+        for instance in instances:
+            done = await self._run(self._job(program, instance, stage))
+            cost, tier = cost + done.usage, done.tier
+            results[instance.id] = done.result
+            if done.result.fault is not None:
+                results = {instance.id: done.result}
+                break
+        return fold_results(self._package.problem.objectives, results, stage=stage, tier=tier, cost=cost)
+
+    async def judge_baseline(self, baseline: Baseline, instances: Sequence[Instance], *, stage: str) -> Outcome:
+        """A rung of the ladder: a program like any other, or an oracle on the host."""
+        if baseline.program is not None:
+            return await self.judge(baseline.program, instances, stage=stage)
+        results = {instance.id: await self._oracle(baseline, instance) for instance in instances}
+        return fold_results(self._package.problem.objectives, results, stage=stage, tier="host", cost=Usage())
+
+    def open_holdout(self, chain: str) -> Sequence[Instance]:
+        """The hold-out that the journal's hash determines."""
+        return open_holdout(self._package, chain)
+
+    def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
+        """The bound per objective, folded over the instances as scores are."""
+        bounds = {instance.id: dict(self._package.bound(instance)) for instance in instances}
+        common = [
+            objective
+            for objective in self._package.problem.objectives
+            if all(objective.name in bound for bound in bounds.values())
+        ]
+        if not common or not bounds:
+            return {}
+        results = {name: InstanceResult(scores=bound) for name, bound in bounds.items()}
+        folded = fold_results(common, results, stage="bound", tier="host", cost=Usage())
+        return {} if isinstance(folded, Failed) else folded.scores
+
+    def _job(self, program: Program, instance: Instance, stage: str) -> EvaluationJob:
+        return EvaluationJob(
+            problem=self._reference,
+            program=program,
+            instance=instance,
+            seed=self._seed,
+            stage=stage,
+            limits=self._package.limits,
+        )
+
+    async def _oracle(self, baseline: Baseline, instance: Instance) -> InstanceResult:
+        key = "host:" + digest_of(
+            [baseline.name, self._package.evaluator_digest, instance.id, instance.digest, self._seed]
+        )
+        row = self._facts.fact("evaluation", key)
+        if row is not None:
+            return decode(InstanceResult, row["result"])
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(
+            None, lambda: self._package.judge_on_host(baseline, instance, seed=self._seed)
+        )
+        if self._facts.fact("evaluation", key) is None:
+            self._facts.record("evaluation", key, {"result": encode(result), "tier": "host"}, durable=False)
+        return result
+
+    async def _run(self, job: EvaluationJob) -> EvaluationDone:
+        key = self._cache.key(job)
+        for _ in range(_MOST_TRIES):
+            if self._broken is not None:
+                raise self._broken
+            if key not in self._waiting:
+                recorded = self._cache.find(job)
+                if recorded is not None:
+                    return recorded
+                self._waiting[key] = asyncio.get_running_loop().create_future()
+                self._backend.submit(job)
+            done = await asyncio.shield(self._waiting[key])
+            fault = done.result.fault
+            if fault is None or fault.kind is not FailureKind.INFRASTRUCTURE:
+                return done
+        assert fault is not None
+        raise SandboxError(
+            f"evaluating instance {job.instance.id!r} failed {_MOST_TRIES} times through no fault of the program: "
+            f"{fault.message}; `thekla doctor` shows what this machine can do"
+        )
+
+    async def _collect(self) -> None:
+        """Take ended jobs from the backend, in a thread that only waits."""
+        loop = asyncio.get_running_loop()
+        try:
+            while not self._closed.is_set():
+                for done in await loop.run_in_executor(None, lambda: list(self._backend.completed())):
+                    self._settle(done)
+        except (OSError, SandboxError) as error:
+            self._broken = SandboxError(f"the backend stopped: {error}")
+            for future in self._waiting.values():
+                future.set_exception(self._broken)
+            self._waiting.clear()
+
+    def _settle(self, done: EvaluationDone) -> None:
+        future = self._waiting.pop(self._cache.key(done.job), None)
+        if future is None:
+            return
+        try:
+            self._cache.keep(done)
+        except Exception as error:  # border: whatever the disk refuses must reach the one who waits
+            future.set_exception(error)
+        else:
+            future.set_result(done)

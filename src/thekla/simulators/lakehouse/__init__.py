@@ -1,0 +1,76 @@
+"""A lakehouse that runs pipelines of operators in containers, and the policies that schedule them.
+
+Statistics are those of Eudoxia (BauplanLabs/eudoxia), the simulator of the published loop, on the same trace with the
+same policy; `compat` names its revision. Only ticks on which something happens are visited.
+
+    >>> from thekla.simulators.lakehouse import builtin_policy, loop_trace, simulate
+    >>> result = simulate(loop_trace(burst=0, seed=10), builtin_policy("naive"))
+    >>> round(result.statistics.adjusted_latency(), 2)
+    9291.5
+
+A policy is any `Scheduler`: `load_policy` makes one of a trusted program in this process; a sandboxed guest runs
+`guest_source()` and makes a `PolicySession` of its program, whose `start` and `step` exchange plain data.
+
+What differs from the original, whatever `compat` says:
+
+* A policy sees no segments and no memory in use, cannot change the truth, and is called when something happened or when
+  it asked (`s.wake_after(seconds)`), not on every tick. One that only answers to events gives the same run.
+* What kills the original (a bad size, two containers on the same memory, an operator shorter than a tick, an exception
+  of the policy) ends the simulation with a `PolicyFault` beside the statistics so far.
+* An assignment to a pool that does not exist is such a fault; the original ignores it and loses its operators.
+* Where no container ended, the percentile of lives is NaN, and the adjusted latency infinite where no pipeline
+  completed; the original raises.
+* Traces with a repeated pipeline id, a negative need or no operator in a pipeline are refused.
+
+Kept, because they change results: arrivals one tick late, memory of suspended containers that stays in the pool's sum,
+suspensions of less than a tick that never end.
+"""
+
+from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .engine import RunResult, simulate
+from .generation import (
+    PUBLISHED_SEEDS,
+    GeneratorRevision,
+    WorkloadParams,
+    generate_trace,
+    loop_trace,
+    published_traces,
+)
+from .params import Compat, Params
+from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
+from .traces import TraceFormatError, read_trace, write_trace
+from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
+
+__all__ = [
+    "BUILTIN_POLICIES",
+    "LATENCY_WEIGHTS",
+    "PUBLISHED_SEEDS",
+    "ClassStatistics",
+    "Compat",
+    "FaultKind",
+    "GeneratorRevision",
+    "Message",
+    "OperatorSpec",
+    "Params",
+    "PipelineSpec",
+    "PolicyFault",
+    "PriorityClass",
+    "RunResult",
+    "Scheduler",
+    "Statistics",
+    "Trace",
+    "TraceFormatError",
+    "Work",
+    "WorkloadParams",
+    "builtin_policy",
+    "generate_trace",
+    "guest_source",
+    "load_policy",
+    "loop_trace",
+    "policy_source",
+    "published_traces",
+    "read_trace",
+    "simulate",
+    "write_trace",
+]

@@ -1,0 +1,153 @@
+"""The running side of the truth: operators with a state, pipelines that wait, containers that live."""
+
+import math
+from enum import IntEnum
+
+from .workload import CPU_SCALINGS, SCAN_GB_PER_SECOND, PipelineSpec, Work
+
+__all__ = ["Container", "Due", "Job", "Life", "LifeTable", "OperatorStatus", "State"]
+
+Life = tuple[int, int, int]
+"""(ticks of scanning, ticks in all, tick in which memory first exceeds the container or -1), counted from its start."""
+
+
+class State(IntEnum):
+    """Where an operator is in its life."""
+
+    PENDING = 0
+    ASSIGNED = 1
+    RUNNING = 2
+    SUSPENDING = 3
+    COMPLETED = 4
+    FAILED = 5
+
+
+class Due(IntEnum):
+    """What happens next to a container."""
+
+    START = 0
+    END = 1
+    OOM = 2
+
+
+class LifeTable:
+    """How long one kind of work takes and whether it outgrows its container, by the container's size."""
+
+    __slots__ = ("_lives", "_tick_length", "work")
+
+    def __init__(self, work: Work, tick_length: float) -> None:
+        self.work = work
+        self._tick_length = tick_length
+        self._lives: dict[tuple[float, float], Life] = {}
+
+    def life(self, cpus: float, ram_gb: float) -> Life:
+        """The life of this work in a container of that size."""
+        key = (cpus, ram_gb)
+        life = self._lives.get(key)
+        if life is None:
+            life = self._lives[key] = self._compute(cpus, ram_gb)
+        return life
+
+    def memory_gb(self, index: int, scan_ticks: int) -> float:
+        """Memory in tick `index` of the operator's life, in GB."""
+        if index >= scan_ticks or self.work.memory_gb is not None:
+            return self.work.peak_memory_gb
+        # As written in the original: the float product decides whether a container that just fits is killed.
+        return ((index + 1) * self._tick_length) * SCAN_GB_PER_SECOND
+
+    def _compute(self, cpus: float, ram_gb: float) -> Life:
+        work, tick = self.work, self._tick_length
+        scan_ticks = int((work.storage_read_gb / SCAN_GB_PER_SECOND) / tick)
+        # Above the largest float the work never ends within any simulation.
+        cpu_seconds = CPU_SCALINGS[work.cpu_scaling](work.cpu_seconds, cpus)
+        cpu_ticks = int(min(cpu_seconds / tick, 1e15)) if not math.isnan(cpu_seconds) else 0
+        total = scan_ticks + cpu_ticks
+        return scan_ticks, total, self._first_excess(ram_gb, scan_ticks, total)
+
+    def _first_excess(self, ram_gb: float, scan_ticks: int, total: int) -> int:
+        """The first tick whose memory exceeds the container, or -1."""
+        if self.work.memory_gb is not None:
+            return 0 if total > 0 and self.work.memory_gb > ram_gb else -1
+        growing = min(scan_ticks, total)
+        # The closed form may be off by one in floats; memory never falls while scanning, so its neighbours settle it.
+        guess = min(growing, max(0, int(ram_gb / SCAN_GB_PER_SECOND / self._tick_length) - 2))
+        while guess < growing and self.memory_gb(guess, scan_ticks) <= ram_gb:
+            guess += 1
+        while 0 < guess <= growing and self.memory_gb(guess - 1, scan_ticks) > ram_gb:
+            guess -= 1
+        if guess < growing:
+            return guess
+        return scan_ticks if total > scan_ticks and self.work.peak_memory_gb > ram_gb else -1
+
+
+class OperatorStatus:
+    """An operator that has arrived."""
+
+    __slots__ = ("job", "parents", "state", "table")
+
+    def __init__(self, job: "Job", parents: list["OperatorStatus"], table: LifeTable) -> None:
+        self.job = job
+        self.parents = parents
+        self.table = table
+        self.state = State.PENDING
+
+
+class Job:
+    """A pipeline that has arrived."""
+
+    __slots__ = ("arrival", "counted_out", "finish", "number", "remaining", "spec")
+
+    def __init__(self, number: int, spec: PipelineSpec, arrival: int) -> None:
+        self.number = number
+        self.spec = spec
+        self.arrival = arrival
+        self.remaining = len(spec.operators)
+        self.finish: int | None = None
+        self.counted_out = False
+
+
+class Container:
+    """Operators that run one after the other on a share of a pool.
+
+    `position` is the operator that runs or starts next; `done` counts completed ones. They differ only after an
+    operator that took no tick, which the original passes over without completing it. `timeline` holds the started
+    operators as (tick of the start, their work, ticks of scanning).
+    """
+
+    __slots__ = (
+        "cpu",
+        "done",
+        "due",
+        "due_tick",
+        "error",
+        "number",
+        "operators",
+        "position",
+        "priority",
+        "ram_gb",
+        "start",
+        "timeline",
+    )
+
+    def __init__(
+        self, number: int, operators: list[OperatorStatus], cpu: float, ram_gb: float, priority: int, start: int
+    ) -> None:
+        self.number = number
+        self.operators = operators
+        self.cpu = cpu
+        self.ram_gb = ram_gb
+        self.priority = priority
+        self.start = start
+        self.position = 0
+        self.done = 0
+        self.timeline: list[tuple[int, LifeTable, int]] = []
+        self.due = Due.START
+        self.due_tick = start
+        self.error: str | None = None
+
+    def memory_gb(self, tick: int) -> float:
+        """Memory held in a tick that the container has lived, or will live if nothing happens to it before, in GB."""
+        for start, table, scan_ticks in reversed(self.timeline):
+            if start <= tick:
+                return table.memory_gb(tick - start, scan_ticks)
+        return 0.0

@@ -1,0 +1,132 @@
+"""Memory that the containers of one pool hold, as revision `eudoxia-cur` adds it up.
+
+The original keeps a running sum of floats: every tick each container adds the change of its memory, and only the end
+of a container makes it sum afresh. Two things follow that a plain sum would miss: the last bit decides a tie with the
+pool's size, and a suspended container's memory stays in the sum until some container of the pool ends. Here the plain
+sum is computed in closed form, and the running sum is replayed only when the plain one comes close to the pool's size.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from .containers import Container
+
+__all__ = ["PoolMemory", "compensated_sum"]
+
+# Far above the rounding of a running sum over any simulation, far below a byte per tick.
+_CLOSE_GB = 1e-6
+
+
+class PoolMemory:
+    """The running sum of one pool, known at tick `_tick` and replayed from there on demand."""
+
+    __slots__ = ("_consumed", "_held", "_left", "_max_gb", "_members", "_phantom", "_tick")
+
+    def __init__(self, max_gb: float) -> None:
+        self._max_gb = max_gb
+        self._tick = -1
+        self._consumed: float | None = 0.0
+        self._held: dict[int, float] = {}
+        self._members: dict[int, Container] = {}
+        self._left: dict[int, int] = {}
+        self._phantom = 0.0
+
+    def join(self, container: Container) -> None:
+        """A container has been created."""
+        self._members[container.number] = container
+
+    def leave(self, container: Container, tick: int) -> None:
+        """A container has been suspended before the memory of this tick was added up."""
+        self._left[container.number] = tick
+        self._phantom += container.memory_gb(tick - 1)
+
+    def reset(self, active: dict[int, Container], tick: int) -> None:
+        """A container has ended: the sum is made afresh over those that stay."""
+        self._tick = tick
+        self._consumed = None
+        self._members = dict(active)
+        self._held = {}
+        self._left = {}
+        self._phantom = 0.0
+
+    def consumed_gb(self, active: Iterable[Container], tick: int) -> float:
+        """Memory in the sum at the end of a tick, up to rounding."""
+        return self._phantom + sum(container.memory_gb(tick) for container in active)
+
+    def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
+        """Containers to kill in this tick because the sum exceeds the pool; the greediest first.
+
+        `ended` are those that end in this tick anyway, in order of creation.
+        """
+        gone = {container.number for container in ended}
+        staying = [container for container in active.values() if container.number not in gone]
+        if self.consumed_gb(staying, tick) <= self._max_gb - _CLOSE_GB:
+            return []
+        self._replay(tick - 1)
+        consumed = self._consumed or 0.0
+        for container in active.values():
+            memory = container.memory_gb(tick)
+            consumed += memory - self._held.get(container.number, 0.0)
+            self._held[container.number] = memory
+            if container.number in gone and container.error is None:
+                consumed += 0.0 - memory
+        for container in ended:
+            if container.error is not None:
+                consumed += 0.0 - self._held[container.number]
+        candidates = [container for container in staying if self._held[container.number] > 0]
+        candidates.sort(key=self._greed, reverse=True)
+        killed: list[Container] = []
+        for container in candidates:
+            if consumed <= self._max_gb:
+                break
+            consumed += 0.0 - self._held[container.number]
+            killed.append(container)
+        self._tick, self._consumed = tick, consumed
+        return killed
+
+    def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
+        """The first tick after this one, before anything is due to a container, in which the sum exceeds the pool."""
+        horizon = min((container.due_tick for container in active), default=tick) - 1
+        if horizon <= tick or self.consumed_gb(active, horizon) <= self._max_gb - _CLOSE_GB:
+            return None
+        self._replay(tick)
+        consumed = self._consumed or 0.0
+        held = [self._held.get(container.number, 0.0) for container in active]
+        for later in range(tick + 1, horizon + 1):
+            for i, container in enumerate(active):
+                memory = container.memory_gb(later)
+                consumed += memory - held[i]
+                held[i] = memory
+            if consumed > self._max_gb and any(memory > 0 for memory in held):
+                return later
+        return None
+
+    def _greed(self, container: Container) -> float:
+        memory = self._held[container.number]
+        return memory * (memory / container.ram_gb)
+
+    def _replay(self, until: int) -> None:
+        """Brings the running sum up to a tick, with the original's additions in the original's order."""
+        if self._consumed is None:
+            there = [container for container in self._members.values() if container.start <= self._tick]
+            self._held = {container.number: container.memory_gb(self._tick) for container in there}
+            self._consumed = compensated_sum(self._held.values())
+        consumed = self._consumed
+        for tick in range(self._tick + 1, until + 1):
+            for number, container in self._members.items():
+                if container.start > tick or self._left.get(number, until + 1) <= tick:
+                    continue
+                memory = container.memory_gb(tick)
+                consumed += memory - self._held.get(number, 0.0)
+                self._held[number] = memory
+        self._consumed = consumed
+        self._tick = max(self._tick, until)
+
+
+def compensated_sum(values: Iterable[float]) -> float:
+    """What the builtin ``sum`` of floats gives from CPython 3.12 on, under every version (Neumaier 1974)."""
+    total = lost = 0.0
+    for value in values:
+        larger = total + value
+        lost += (total - larger) + value if abs(total) >= abs(value) else (value - larger) + total
+        total = larger
+    return total + lost
