@@ -16,7 +16,7 @@ JOBS   ?= 2
 ARGS   ?=
 
 BIN     := $(VENV)/bin
-SOURCES := src tests scripts
+SOURCES := $(wildcard src tests scripts benchmarks examples)
 # A PYTHON given by the caller is used even if the environment was made with another one.
 EXACT   := $(if $(filter file,$(origin PYTHON)),,--exact)
 

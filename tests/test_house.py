@@ -54,12 +54,19 @@ def tracked_files() -> list[Path]:
 
 
 def catches_everything(tree: ast.AST) -> Iterator[int]:
-    """Lines of the handlers that catch `Exception`, `BaseException` or anything."""
+    """Lines of the handlers that may swallow everything.
+
+    These are all that name `Exception`, and those that name `BaseException` or nothing unless they end by raising
+    again what they caught, as cleaning up does.
+    """
     for node in ast.walk(tree):
-        if isinstance(node, ast.ExceptHandler):
-            names = {getattr(part, "id", None) for part in ast.walk(node.type)} if node.type else {"Exception"}
-            if names & {"Exception", "BaseException"}:
-                yield node.lineno
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        names = {getattr(part, "id", None) for part in ast.walk(node.type)} if node.type else {"BaseException"}
+        last = node.body[-1]
+        raises_again = isinstance(last, ast.Raise) and last.exc is None
+        if "Exception" in names or ("BaseException" in names and not raises_again):
+            yield node.lineno
 
 
 def test_import_thekla_loads_no_third_party_module() -> None:
@@ -165,6 +172,19 @@ def test_module_says_what_it_is(path: Path) -> None:
 def test_only_the_command_line_prints(path: Path) -> None:
     calls = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Call)]
     assert [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"] == []
+
+
+def test_handlers_that_may_swallow_everything_are_found() -> None:
+    handlers = {
+        "except Exception: raise": True,
+        "except (OSError, Exception): pass": True,
+        "except BaseException: pass": True,
+        "except: pass": True,
+        "except BaseException: close(); raise": False,
+        "except (OSError, ValueError): pass": False,
+    }
+    found = {handler: any(catches_everything(ast.parse(f"try: run()\n{handler}"))) for handler in handlers}
+    assert found == handlers
 
 
 @pytest.mark.parametrize("path", MODULES, ids=label)

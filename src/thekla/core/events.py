@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from thekla.core.values import Data, canonical
 
-__all__ = ["GENESIS", "Event", "EventKind", "chain_digest", "next_event", "verify_chain"]
+__all__ = ["GENESIS", "Event", "EventKind", "chain_digest", "link_digest", "next_event", "verify_chain"]
 
 GENESIS = "0" * 64
 
@@ -51,7 +51,12 @@ class Event:
 
 def chain_digest(previous: str, kind: EventKind, data: Mapping[str, Data]) -> str:
     """The link that follows `previous`."""
-    return hashlib.sha256(previous.encode() + b"\n" + kind.encode() + b"\n" + canonical(data)).hexdigest()
+    return link_digest(previous, kind, canonical(data))
+
+
+def link_digest(previous: str, kind: str, text: bytes) -> str:
+    """The link that follows `previous`, from the canonical text of the data."""
+    return hashlib.sha256(previous.encode() + b"\n" + kind.encode() + b"\n" + text).hexdigest()
 
 
 def next_event(

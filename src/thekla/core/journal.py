@@ -43,7 +43,11 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The run's settings: enough to build every part of it again."""
+    """The run's settings: enough to build every part of it again.
+
+    Args:
+        imported_from: The run, and the head of its chain, whose programs `imports` (blobs) start this one.
+    """
 
     problem: ProblemRef
     problem_version: str
@@ -58,6 +62,7 @@ class Started:
     tier: str
     thekla: str
     imported_from: str = ""
+    imports: tuple[ProgramId, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     vocabulary: Mapping[str, str] = field(default_factory=dict)

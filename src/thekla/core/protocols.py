@@ -128,6 +128,10 @@ class ProblemPackage(Protocol):
     """What a problem folder offers; made by the entry point `thekla.problems` from a suite's name."""
 
     @property
+    def suites(self) -> Mapping[str, str]:
+        """The suites of the problem, `default` among them, each with what it is for."""
+
+    @property
     def problem(self) -> Problem:
         """The problem as data."""
 
@@ -165,6 +169,9 @@ class Backend(Protocol):
 
     def completed(self, timeout_s: float | None = None) -> Iterator[EvaluationDone]:
         """Jobs that have ended, in any order; waits up to `timeout_s` for the first (None: until one ends)."""
+
+    def wake(self) -> None:
+        """Let a waiting `completed` return at once; may be called from another thread."""
 
     def close(self) -> None:
         """Stop; unfinished jobs are dropped."""

@@ -1,0 +1,39 @@
+"""The one place that names concrete classes: options in, running parts out.
+
+Every command of the line, and every other window on the house, goes through the functions here.
+"""
+
+from thekla.assembly.demonstration import DemoResult, demo
+from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
+from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.options import RunOptions, load_options
+from thekla.assembly.reading import RunRow, diff, list_runs, view, write_report
+from thekla.assembly.sessions import Interrupted, RunResult, resume, run
+from thekla.engine import Observer, Progress
+
+__all__ = [
+    "DemoResult",
+    "DoctorReport",
+    "DoctorRow",
+    "DoctorSection",
+    "Interrupted",
+    "LadderRow",
+    "Observer",
+    "ProblemRow",
+    "Progress",
+    "RunOptions",
+    "RunResult",
+    "RunRow",
+    "demo",
+    "diff",
+    "doctor",
+    "evaluate",
+    "ladder",
+    "list_runs",
+    "load_options",
+    "problems",
+    "resume",
+    "run",
+    "view",
+    "write_report",
+]

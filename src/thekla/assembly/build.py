@@ -1,0 +1,133 @@
+"""Names and arguments into objects."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import thekla
+from thekla.assembly.options import RunOptions
+from thekla.core import registry
+from thekla.core.errors import ConfigError
+from thekla.core.journal import Started
+from thekla.core.problem import Problem, ProblemRef
+from thekla.core.program import Program
+from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
+from thekla.core.registry import Component
+from thekla.core.rng import derive_seed
+from thekla.core.values import Data
+from thekla.engine import Clock
+
+__all__ = [
+    "build_generator",
+    "build_package",
+    "build_prompts",
+    "build_sandbox",
+    "build_strategy",
+    "real_clock",
+    "started_of",
+]
+
+
+def build_package(reference: ProblemRef) -> ProblemPackage:
+    """The problem that a reference names.
+
+    Raises:
+        ConfigError: There is no such problem or suite.
+    """
+    build = registry.load("problems", reference.name)
+    return cast(ProblemPackage, _call(build, f"problem {reference.name!r}", reference.suite, **reference.arguments))
+
+
+def build_sandbox(tier: str) -> Sandbox:
+    """The sandbox of a tier, proven by trying attacks on it.
+
+    Raises:
+        ConfigError: There is no such tier.
+        SandboxError: This machine cannot provide it.
+    """
+    return cast(Sandbox, registry.load("sandboxes", tier)())
+
+
+def build_strategy(component: Component, problem: Problem, *, seed: int) -> Strategy:
+    """The strategy that the journal names, with its own stream of the run's seed."""
+    make = registry.load("strategies", component.name)
+    stream_seed = derive_seed(seed, "strategy")
+    return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
+
+
+def build_generator(component: Component) -> Generator:
+    """The generator that the journal names."""
+    make = registry.load("generators", component.name)
+    return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
+
+
+def build_prompts(component: Component) -> PromptBuilder:
+    """The prompt builder that the journal names."""
+    make = registry.load("prompts", component.name)
+    return cast(PromptBuilder, _call(make, f"prompt builder {component.name!r}", **component.arguments))
+
+
+def started_of(
+    options: RunOptions,
+    package: ProblemPackage,
+    *,
+    tier: str,
+    imports: Sequence[Program] = (),
+    imported_from: str = "",
+) -> Started:
+    """What the first event of a run with these options says."""
+    problem = package.problem
+    names = {"strategy": options.strategy, "generator": options.generator, "prompts": options.prompts}
+    groups = {"strategy": "strategies", "generator": "generators", "prompts": "prompts"}
+    components = {
+        part: Component(
+            name=name,
+            version=str(getattr(registry.load(groups[part], name), "version", "")),
+            arguments=dict(_arguments(options, part)),
+        )
+        for part, name in names.items()
+    }
+    return Started(
+        problem=ProblemRef(name=problem.name, suite=problem.suite),
+        problem_version=problem.version,
+        objectives=problem.objectives,
+        measures=problem.measures,
+        evaluator=package.evaluator_digest,
+        instances={str(split): instances for split, instances in problem.instances.items()},
+        components=components,
+        seed=options.seed,
+        budget=options.budget,
+        in_flight=options.in_flight,
+        tier=tier,
+        thekla=thekla.__version__,
+        imported_from=imported_from,
+        imports=tuple(program.id for program in imports),
+        baselines=tuple(package.baselines),
+        published=problem.published,
+        vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
+    )
+
+
+def real_clock() -> Clock:
+    """The machine's own clocks."""
+    return Clock(now_s=time.time, monotonic_s=time.monotonic)
+
+
+def _arguments(options: RunOptions, part: str) -> Mapping[str, Data]:
+    return next((arguments for name, arguments in options.arguments.items() if name == part), {})
+
+
+def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
+    """`make(...)`, with a wrong or unknown argument told as the user's mistake."""
+    try:
+        inspect.signature(make).bind(*arguments, **named)
+    except TypeError as error:
+        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed")]
+        raise ConfigError(f"{what}: {error}; it knows {', '.join(known) or 'no arguments'}") from error
+    try:
+        return make(*arguments, **named)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{what}: {error}") from error

@@ -1,0 +1,98 @@
+"""The settings of a run, from a TOML file and the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from thekla.core.budget import Budget
+from thekla.core.errors import ConfigError
+
+__all__ = ["RunOptions", "load_options"]
+
+Part = Literal["strategy", "generator", "prompts"]
+Plain = bool | int | float | str
+
+
+class RunOptions(BaseModel):
+    """What `thekla run` needs to know; unknown entries are refused.
+
+    Args:
+        evaluations, wall_s, cost_usd: Caps; the first that is reached ends the search.
+        seed: Of everything random in the run.
+        workers: Processes that evaluate; changes the speed, never the result.
+        in_flight: Tickets that are out at once; part of what the run is.
+        sandbox: `strict`, or `trusted`, which marks every score.
+        from_run: A closed run whose best programs start this one.
+        arguments: Arguments of the components, by part.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    problem: str
+    suite: str = "default"
+    strategy: str = "islands"
+    generator: str = "mutation"
+    prompts: str = "brief"
+    evaluations: Annotated[int, Field(ge=1)] | None = 200
+    wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    workers: Annotated[int, Field(ge=1, le=1024)] = 2
+    in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
+    sandbox: str = "strict"
+    from_run: str | None = None
+    arguments: Mapping[Part, Mapping[str, Plain]] = Field(default_factory=dict)
+
+    @property
+    def budget(self) -> Budget:
+        """The caps.
+
+        Raises:
+            ConfigError: None of them would end the run.
+        """
+        try:
+            return Budget(evaluations=self.evaluations, wall_s=self.wall_s, cost_usd=self.cost_usd)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
+
+def load_options(path: Path | None = None, **overrides: Any) -> RunOptions:
+    """Options from a TOML file, if one is given; what is given by name overrides it (None does not).
+
+    Raises:
+        ConfigError: The file cannot be read, or an entry is unknown or out of range; the message names it.
+    """
+    entries: dict[str, Any] = {}
+    where = "options"
+    if path is not None:
+        where = str(path)
+        try:
+            entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path} is not TOML: {error}") from error
+    entries |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return RunOptions(**entries)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_complaints(error)}") from error
+
+
+def _complaints(error: ValidationError) -> str:
+    known = ", ".join(RunOptions.model_fields)
+    lines = []
+    for entry in error.errors(include_url=False):
+        name = ".".join(str(part) for part in entry["loc"])
+        if entry["type"] == "extra_forbidden":
+            lines.append(f"unknown option {name!r}; known: {known}")
+        elif entry["type"] == "missing":
+            lines.append(f"option {name!r} is missing")
+        else:
+            lines.append(f"option {name!r} is {entry['input']!r}: {entry['msg']}")
+    return "; ".join(lines)

@@ -1,0 +1,205 @@
+"""Starting a run, and taking one up again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from thekla.assembly.build import (
+    build_generator,
+    build_package,
+    build_prompts,
+    build_strategy,
+    real_clock,
+    started_of,
+)
+from thekla.assembly.options import RunOptions
+from thekla.core.errors import ConfigError, StorageError, TheklaError
+from thekla.core.evaluation import Scored
+from thekla.core.events import EventKind
+from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
+from thekla.core.problem import ProblemRef
+from thekla.core.program import Program
+from thekla.core.protocols import ProblemPackage
+from thekla.engine import Engine, Journal, Observer, Parts
+from thekla.evaluation.backends import LocalBackend
+from thekla.evaluation.service import EvaluationService
+from thekla.storage import RunFile, RunsFolder, runs_folder
+
+__all__ = ["Interrupted", "RunResult", "folder", "resume", "run"]
+
+IMPORTED = 10  # programs that `--from` takes over
+
+
+class Interrupted(TheklaError):
+    """The run was stopped from outside; nothing is lost, and it can be resumed.
+
+    Args:
+        run_id: What to resume.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id} was interrupted; nothing is lost; go on with: thekla resume {run_id}")
+        self.run_id = run_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """The end of a session.
+
+    Args:
+        scored: Whether anything has a score, so that there is a winner.
+    """
+
+    run_id: str
+    path: Path
+    finished: bool
+    scored: bool
+
+
+def folder(runs: Path | None) -> RunsFolder:
+    """The one place of run files: the option, else `THEKLA_RUNS`, else the user's data directory."""
+    return RunsFolder(runs_folder(str(runs) if runs is not None else None, os.environ))
+
+
+def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunResult:
+    """Start a run and bring it to its end.
+
+    Raises:
+        ConfigError: The options do not fit together.
+        SandboxError: The sandbox cannot be had.
+        StorageError: The run file cannot be written.
+        Interrupted: Ctrl-C, or SIGTERM.
+    """
+    reference = ProblemRef(name=options.problem, suite=options.suite)
+    package = build_package(reference)
+    place = folder(runs)
+    imports, imported_from = _best_of_run(options, place)
+    backend = LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)
+    try:
+        started = started_of(options, package, tier=backend.tier, imports=imports, imported_from=imported_from)
+        run_id = place.new_id(options.problem, datetime.now(UTC))
+        path = place.path_of(run_id)
+        store = RunFile.create(path, run_id)
+    except BaseException:
+        backend.close()
+        raise
+    with store:
+        for program in imports:
+            store.put_blob(program_blob(program))
+        return _go(package, backend, store, run_id, path, started, imports, observer)
+
+
+def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> RunResult:
+    """Take up a run where it stopped, to the budget it was given; a closed run is only reported.
+
+    Raises:
+        StorageError: There is no such run, or it cannot be gone through again.
+        ConfigError: Its problem or a component is not installed.
+        Interrupted: Ctrl-C, or SIGTERM.
+    """
+    path = folder(runs).find(run)
+    with RunFile.open(path) as store:
+        run_id = store.run_id
+        events = list(store.events(run_id))
+        if not events:
+            raise StorageError(f"run {run_id} has no event yet, so there is nothing to resume; start it again")
+        if events[-1].kind is EventKind.CLOSED:
+            closed = payload_of(events[-1])
+            assert isinstance(closed, Closed)
+            return RunResult(run_id=run_id, path=path, finished=True, scored=closed.winner is not None)
+        started = payload_of(events[0])
+        assert isinstance(started, Started)
+        package = build_package(started.problem)
+        if package.evaluator_digest != started.evaluator:
+            raise ConfigError(
+                f"run {run_id} was scored by evaluator {started.evaluator[:12]}, and this installation has "
+                f"{package.evaluator_digest[:12]} (problem, simulator, Python or numpy differ); scores of the two must "
+                f"not mix: resume it with the old versions, or start anew with: thekla run {started.problem.name} "
+                f"--from {run_id}"
+            )
+        backend = LocalBackend(started.problem, sandbox=started.tier, workers=workers)
+        imports = [program_from_blob(store.blob(program)) for program in started.imports]
+        return _go(package, backend, store, run_id, path, started, imports, observer)
+
+
+def _go(
+    package: ProblemPackage,
+    backend: LocalBackend,
+    store: RunFile,
+    run_id: str,
+    path: Path,
+    started: Started,
+    imports: Sequence[Program],
+    observer: Observer,
+) -> RunResult:
+    components = started.components
+    try:
+        strategy = build_strategy(components["strategy"], package.problem, seed=started.seed)
+        prompts, generator = build_prompts(components["prompts"]), build_generator(components["generator"])
+        service = EvaluationService(package, backend, store, reference=started.problem, tier=started.tier)
+        journal = Journal(store, run_id, real_clock())
+    except BaseException:
+        backend.close()
+        raise
+    parts = Parts(
+        problem=package.problem,
+        strategy=strategy,
+        prompts=prompts,
+        generator=generator,
+        evaluator=service,
+        baselines=package.baselines,
+    )
+    engine = Engine(parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer)
+    try:
+        closed = asyncio.run(_until_stopped(engine, service))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise Interrupted(run_id) from None
+    return RunResult(run_id=run_id, path=path, finished=True, scored=closed.winner is not None)
+
+
+async def _until_stopped(engine: Engine, service: EvaluationService) -> Closed:
+    """The engine's run; Ctrl-C and SIGTERM cancel it at the next point where nothing is half done."""
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, task.cancel)
+        except (NotImplementedError, RuntimeError, ValueError):
+            continue  # not the main thread, or not Unix: the caller's own handling stands
+    async with service:
+        return await engine.run()
+
+
+def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program], str]:
+    """The best programs of the run that `--from` names, best first, and its id with the head of its chain."""
+    if options.from_run is None:
+        return [], ""
+    with RunFile.open(place.find(options.from_run), read_only=True) as store:
+        events = list(store.events(store.run_id))
+        if not events or events[-1].kind is not EventKind.CLOSED:
+            raise ConfigError(f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}")
+        started = payload_of(events[0])
+        assert isinstance(started, Started)
+        if started.problem.name != options.problem:
+            raise ConfigError(
+                f"run {store.run_id} is of problem {started.problem.name!r}, not {options.problem!r}; "
+                "a run can only start from one of its own problem"
+            )
+        objective = started.objectives[0]
+        scored: list[tuple[float, str]] = []
+        for event in events:
+            if event.kind is not EventKind.TOLD:
+                continue
+            told = payload_of(event)
+            if isinstance(told, ToldFact) and isinstance(told.outcome, Scored) and told.program is not None:
+                scored.append((objective.gain(told.outcome.scores[objective.name]), told.program))
+        best = sorted(scored, key=lambda pair: -pair[0])[:IMPORTED]
+        programs = [program_from_blob(store.blob(digest)) for _, digest in best]
+        return programs, f"{store.run_id}@{events[-1].chain}"

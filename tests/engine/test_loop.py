@@ -1,0 +1,342 @@
+"""The loop's promises: one order for any concurrency, resume as if nothing had happened, nothing paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thekla.core.budget import Budget
+from thekla.core.errors import ProblemError, StorageError
+from thekla.core.evaluation import Failed, FailureKind, Scored
+from thekla.core.events import Event, EventKind, verify_chain
+from thekla.core.journal import Closed, HoldoutOpened, Judged, Started, Stopping, ToldFact, payload_of
+from thekla.core.problem import Problem, ProblemRef, Split
+from thekla.core.program import Program
+from thekla.core.protocols import FactTable, Strategy
+from thekla.core.registry import Component
+from thekla.core.run import Prompt, Proposal, Spending, Ticket
+from thekla.core.values import Data
+from thekla.engine import Clock, Engine, Journal, Parts, Progress
+from thekla.evaluation.backends import InlineBackend
+from thekla.evaluation.service import EvaluationService
+from thekla.search import Greedy, Islands
+from thekla.storage import MemoryRun
+from thekla.testing.guests import InProcessSandbox
+from thekla.testing.toy import ConstantMutator, PlainPrompts, ToyPackage, ridge_score
+
+RUN = "run"  # as `MemoryRun` names it
+
+
+class CountingGenerator(ConstantMutator):
+    """A generator that remembers which tickets it was paid for."""
+
+    def __init__(self, *, malformed: float = 0.2, price_usd: float | None = 0.0) -> None:
+        super().__init__(malformed=malformed)
+        self.asked: list[str] = []
+        self._price_usd = price_usd
+
+    async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+        self.asked.append(ticket.id)
+        # Answers arrive in an order of their own.
+        for _ in range(seed % 7):
+            await asyncio.sleep(0)
+        proposal = await super().propose(problem, ticket, prompt, seed=seed)
+        return replace(proposal, spending=Spending(cost_usd=self._price_usd))
+
+
+class CountingSandbox(InProcessSandbox):
+    """A sandbox that counts its guests."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+
+    def open(self, program, interface, limits, *, seed=0):  # type: ignore[no-untyped-def]  # as its parent
+        self.opened.append(program.id)
+        return super().open(program, interface, limits, seed=seed)
+
+
+class DyingStore(MemoryRun):
+    """A store that refuses after a number of writes, as a process that is killed does."""
+
+    def __init__(self, writes: int) -> None:
+        super().__init__()
+        self.left = writes
+
+    def _spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise StorageError("killed")
+
+    def append(self, run_id: str, events: Sequence[Event]) -> None:
+        self._spend()
+        super().append(run_id, events)
+
+    def record(self, table: FactTable, key: str, value: Mapping[str, Data], *, durable: bool) -> None:
+        self._spend()
+        super().record(table, key, value, durable=durable)
+
+
+def started(
+    *, seed: int = 0, evaluations: int = 20, in_flight: int = 4, budget: Budget | None = None, package: ToyPackage
+) -> Started:
+    problem = package.problem
+    return Started(
+        problem=ProblemRef(name="toy", suite="default"),
+        problem_version="1",
+        objectives=problem.objectives,
+        measures=problem.measures,
+        evaluator=package.evaluator_digest,
+        instances={str(split): instances for split, instances in problem.instances.items()},
+        components={"strategy": Component(name="greedy", version="1")},
+        seed=seed,
+        budget=budget or Budget(evaluations=evaluations),
+        in_flight=in_flight,
+        tier="trusted",
+        thekla="0",
+    )
+
+
+def search(
+    store: MemoryRun,
+    *,
+    seed: int = 0,
+    evaluations: int = 20,
+    in_flight: int = 4,
+    generator: CountingGenerator | None = None,
+    sandbox: InProcessSandbox | None = None,
+    strategy: type[Greedy] | type[Islands] = Greedy,
+    imports: Sequence[Program] = (),
+    budget: Budget | None = None,
+    clock: Clock | None = None,
+    package: ToyPackage | None = None,
+    watch: list[Progress] | None = None,
+) -> Closed:
+    package = package or ToyPackage()
+    begin = started(seed=seed, evaluations=evaluations, in_flight=in_flight, budget=budget, package=package)
+    chosen: Strategy = strategy(package.problem, seed=seed)
+
+    async def go() -> Closed:
+        backend = InlineBackend(package, sandbox or InProcessSandbox())
+        service = EvaluationService(package, backend, store, reference=begin.problem, tier="trusted")
+        parts = Parts(
+            problem=package.problem,
+            strategy=chosen,
+            prompts=PlainPrompts(),
+            generator=generator or CountingGenerator(),
+            evaluator=service,
+            baselines=package.baselines,
+        )
+        journal = Journal(store, RUN, clock or Clock(now_s=lambda: 0.0, monotonic_s=lambda: 0.0))
+        observer = (lambda progress: None) if watch is None else watch.append
+        async with service:
+            engine = Engine(parts, store, journal, run_id=RUN, started=begin, imports=imports, observer=observer)
+            return await engine.run()
+
+    return asyncio.run(go())
+
+
+def chain_of(store: MemoryRun) -> str:
+    events = list(store.events(RUN))
+    assert verify_chain(events) == len(events)
+    return events[-1].chain
+
+
+def payloads(store: MemoryRun, kind: type) -> list[object]:
+    return [payload for event in store.events(RUN) if isinstance(payload := payload_of(event), kind)]
+
+
+def test_a_run_ends_at_its_budget_and_chooses_a_winner_better_than_the_seed() -> None:
+    store = MemoryRun()
+    closed = search(store, evaluations=60)
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    assert sum(fact.counted for fact in told) == 60
+    assert [fact.reason for fact in payloads(store, Stopping) if isinstance(fact, Stopping)] == ["evaluations"]
+    judged = {
+        (row.role, row.split): row.outcome.scores["score"]
+        for row in payloads(store, Judged)
+        if isinstance(row, Judged) and isinstance(row.outcome, Scored)
+    }
+    assert closed.winner is not None
+    for split in (Split.TRAIN, Split.VALIDATION, Split.HOLDOUT):
+        assert judged["winner", split] > judged["seed", split]
+    assert {role for role, split in judged if split is Split.HOLDOUT} == {"seed", "trivial", "rule", "oracle", "winner"}
+
+
+def test_an_equal_seed_gives_an_equal_chain_and_another_seed_another() -> None:
+    chains = []
+    for seed in (3, 3, 4):
+        store = MemoryRun()
+        search(store, seed=seed)
+        chains.append(chain_of(store))
+    assert chains[0] == chains[1] != chains[2]
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 150), strategy=st.sampled_from([Greedy, Islands]))
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    seed: int, writes: int, strategy: type[Greedy] | type[Islands]
+) -> None:
+    whole = MemoryRun()
+    search(whole, seed=seed, strategy=strategy)
+    broken = DyingStore(writes)
+    if not dies(broken, seed=seed, strategy=strategy):
+        return
+    answered = {key for key, _ in broken.facts("answer")}
+    evaluated = evaluations_of(broken)
+    broken.left = 10**9
+    generator, sandbox = CountingGenerator(), CountingSandbox()
+    search(broken, seed=seed, strategy=strategy, generator=generator, sandbox=sandbox)
+    assert not answered & set(generator.asked), "a recorded answer was asked for again"
+    assert len(sandbox.opened) == evaluations_of(broken) - evaluated, "a recorded evaluation was repeated"
+    assert chain_of(broken) == chain_of(whole)
+
+
+def dies(store: DyingStore, *, seed: int, strategy: type[Greedy] | type[Islands]) -> bool:
+    """Whether the store ends the run before the run ends."""
+    try:
+        search(store, seed=seed, strategy=strategy)
+    except StorageError:
+        return True
+    return False
+
+
+def evaluations_of(store: MemoryRun) -> int:
+    """How many evaluations in a guest are recorded; oracles run on the host."""
+    return sum(not key.startswith("host:") for key, _ in store.facts("evaluation"))
+
+
+def test_concurrency_of_evaluation_changes_nothing_but_in_flight_does() -> None:
+    chains = {}
+    for in_flight in (1, 4):
+        store = MemoryRun()
+        search(store, in_flight=in_flight)
+        chains[in_flight] = [event.kind for event in store.events(RUN)]
+    assert chains[1] != chains[4]
+
+
+def test_a_closed_run_can_be_gone_through_again_without_any_work() -> None:
+    store = MemoryRun()
+    search(store)
+    before = chain_of(store)
+    generator, sandbox = CountingGenerator(), CountingSandbox()
+    search(store, generator=generator, sandbox=sandbox)
+    assert (generator.asked, sandbox.opened, chain_of(store)) == ([], [], before)
+
+
+def test_an_equal_program_is_evaluated_once_and_told_as_a_duplicate() -> None:
+    class Stubborn(CountingGenerator):
+        async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+            program = Program.from_text("def answer():\n    return [0.4, 4.0, 10.0, 0.1, 2.0]\n")
+            return Proposal(raw="again", program=program, operator="same", generator="stubborn@1")
+
+    store, sandbox = MemoryRun(), CountingSandbox()
+    search(store, generator=Stubborn(), sandbox=sandbox, evaluations=5)
+    kinds = [
+        fact.outcome.kind
+        for fact in payloads(store, ToldFact)
+        if isinstance(fact, ToldFact) and isinstance(fact.outcome, Failed)
+    ]
+    assert set(kinds) == {FailureKind.DUPLICATE}
+    assert len(kinds) == 99  # 20 proposals per evaluation, one of which was new
+    same = Program.from_text("def answer():\n    return [0.4, 4.0, 10.0, 0.1, 2.0]\n").id
+    assert sandbox.opened.count(same) == 3 + 1 + 3  # smoke and two train instances, validation, hold-out
+
+
+def test_answers_without_a_program_and_broken_programs_are_free() -> None:
+    store = MemoryRun()
+    search(store, generator=CountingGenerator(malformed=0.6), evaluations=15)
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    free = [fact for fact in told if not fact.counted]
+    assert {fact.outcome.stage for fact in free if isinstance(fact.outcome, Failed)} <= {"answer", "check"}
+    assert sum(fact.counted for fact in told) == 15
+    crashed = [fact for fact in told if isinstance(fact.outcome, Failed) and fact.outcome.stage == "smoke"]
+    assert crashed
+    assert all(fact.counted for fact in crashed)
+
+
+def test_the_hold_out_is_drawn_from_the_chain_after_the_finalists_are_frozen() -> None:
+    drawn = []
+    for seed in (0, 1):
+        store = MemoryRun()
+        search(store, seed=seed)
+        events = list(store.events(RUN))
+        at = next(i for i, event in enumerate(events) if event.kind is EventKind.HOLDOUT_OPENED)
+        assert EventKind.FROZEN in {event.kind for event in events[:at]}
+        assert not {EventKind.ASKED, EventKind.TOLD} & {event.kind for event in events[at:]}
+        opened = payload_of(events[at])
+        assert isinstance(opened, HoldoutOpened)
+        assert opened.key == events[at - 1].chain
+        drawn.append({instance.id for instance in opened.instances})
+    assert not drawn[0] & drawn[1]
+
+
+def test_a_wall_limit_that_struck_is_not_decided_again_on_resume() -> None:
+    class Ticking:
+        def __init__(self, step_s: float) -> None:
+            self.at_s, self.step_s = 0.0, step_s
+
+        def __call__(self) -> float:
+            self.at_s += self.step_s
+            return self.at_s
+
+    budget = Budget(evaluations=None, proposals=None, wall_s=50.0)
+    store = DyingStore(10**9)
+    search(store, budget=budget, clock=Clock(now_s=lambda: 0.0, monotonic_s=Ticking(0.5)))
+    whole = chain_of(store)
+    assert [fact.reason for fact in payloads(store, Stopping) if isinstance(fact, Stopping)] == ["wall_s"]
+    search(store, budget=budget, clock=Clock(now_s=lambda: 0.0, monotonic_s=Ticking(0.0)))
+    assert chain_of(store) == whole
+
+
+def test_a_journal_that_says_otherwise_is_refused() -> None:
+    store = MemoryRun()
+    search(store, seed=1)
+    with pytest.raises(StorageError, match="going through the run again gives"):
+        search(store, seed=2)
+
+
+def test_a_problem_whose_seeds_all_fail_is_refused_with_the_reason() -> None:
+    package = ToyPackage()
+    broken = Program.from_text("def answer():\n    return [0.0]\n")
+    package.problem = replace(package.problem, seeds=(broken,))
+    with pytest.raises(ProblemError, match=r"five numbers in \(0, 1e9\]"):
+        search(MemoryRun(), package=package)
+
+
+def test_imported_programs_start_the_run() -> None:
+    good = Program.from_text("def answer():\n    return [0.37, 4.2, 11.0, 0.08, 1.9]\n")
+    store = MemoryRun()
+    search(store, imports=[good], evaluations=10)
+    first = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)][:2]
+    assert [(fact.candidate, fact.operator) for fact in first] == [("s0", "seed"), ("i0", "import")]
+
+
+def test_progress_is_reported_from_the_seed_to_the_end() -> None:
+    seen: list[Progress] = []
+    search(MemoryRun(), evaluations=10, watch=seen)
+    assert seen[0].evaluations == 1
+    assert seen[0].baseline == pytest.approx((ridge_score([1.0] * 5) + ridge_score([1.0] * 5, scale=1.1)) / 2)
+    assert [progress.phase for progress in seen[-3:]] == ["validation", "holdout", "closed"]
+    assert seen[-1].best is not None
+    assert seen[-1].best >= (seen[0].best or 0.0)
+
+
+def test_unpriced_calls_are_counted_and_never_taken_as_free() -> None:
+    class Watched(MemoryRun):
+        durable: list[bool]
+
+        def record(self, table: FactTable, key: str, value: Mapping[str, Data], *, durable: bool) -> None:
+            if table == "answer":
+                self.durable.append(durable)
+            super().record(table, key, value, durable=durable)
+
+    for price, expected in ((None, True), (0.01, True), (0.0, False)):
+        store = Watched()
+        store.durable = []
+        search(store, evaluations=5, generator=CountingGenerator(price_usd=price))
+        assert set(store.durable) == {expected}
