@@ -219,6 +219,7 @@ def test_a_wrong_policy_ends_with_a_fault_that_says_what_was_found(body: str, ki
         ({"s": [["c1", 0]]}, "bad_message"),
         ({"fault": "boom"}, "bad_message"),
         ({"fault": ["exception", "boom", ""]}, "exception"),
+        ({"fault": ["zero_tick_operator", "not mine", ""]}, "bad_message"),
         ({"a": [[[], 1, 1, 1, 0]]}, "operator_count"),
         ({"a": [[[7], 1, 1, 1, 0]]}, "unknown_operator"),
         ({"a": [[[-1], 1, 1, 1, 0]]}, "unknown_operator"),

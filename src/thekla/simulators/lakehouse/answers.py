@@ -69,6 +69,8 @@ class Answer(NamedTuple):
     wake_ticks: int | None
 
 
+# What a policy's own side may report; every other kind is the engine's finding.
+_POLICY_FAULTS = ("exception", "hidden", "illegal")
 # Far beyond any lakehouse, and well inside what floats can square and sum.
 _SMALLEST, _LARGEST = 1e-9, 1e9
 _NOTHING = Answer({}, {}, 0, 0, None)
@@ -111,8 +113,11 @@ def read_answer(message: object, *, num_pools: int) -> Answer:
 
 def _raise_fault(report: object) -> Never:
     if isinstance(report, list) and len(report) == 3 and all(isinstance(each, str) for each in report):
-        raise IllegalAnswer(*report)
-    _refuse("bad_message", f"the fault is {shown(report)}; expected [kind, message, traceback]")
+        kind, message, traceback = report
+        if kind in _POLICY_FAULTS:
+            raise IllegalAnswer(kind, message, traceback)
+    expected = f"[kind, message, traceback] with the kind one of {', '.join(_POLICY_FAULTS)}"
+    _refuse("bad_message", f"the fault is {shown(report)}; expected {expected}")
 
 
 def _list(message: Mapping[str, object], key: str) -> list[object]:

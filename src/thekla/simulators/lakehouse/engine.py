@@ -113,10 +113,10 @@ class _Simulation:
         self._allocated: list[float] = []
         self._consumed: list[float] = []
         self._policy_calls = self._events = 0
+        self._now = -1
 
     def run(self) -> RunResult:
         fault = None
-        self._now = -1
         try:
             self._start_policy()
             end = self._params.max_ticks
