@@ -1,5 +1,7 @@
 """Traces as text, and the family of the published loop."""
 
+import sys
+
 import pytest
 from hypothesis import given
 
@@ -117,3 +119,9 @@ def test_workload_parameters_are_checked(values: dict[str, float], found: str) -
 def test_three_shares_that_sum_to_one_up_to_rounding_are_accepted() -> None:
     # The original refuses these: 0.6 + 0.3 + 0.1 is not 1 in floats.
     WorkloadParams(interactive_prob=0.6, query_prob=0.3, batch_prob=0.1)
+
+
+def test_generating_without_numpy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install \"thekla\[problems\]\""):
+        loop_trace(0, 10)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heappop, heappush
 
-from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer
+from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer, shown
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
 from .memory import PoolMemory, compensated_sum
 from .params import Compat, Params
@@ -113,10 +113,10 @@ class _Simulation:
         self._allocated: list[float] = []
         self._consumed: list[float] = []
         self._policy_calls = self._events = 0
+        self._now = -1
 
     def run(self) -> RunResult:
         fault = None
-        self._now = -1
         try:
             self._start_policy()
             end = self._params.max_ticks
@@ -250,7 +250,7 @@ class _Simulation:
         for number in order.operators:
             if type(number) is not int or not 0 <= number < len(self._operators):
                 raise IllegalAnswer(
-                    "unknown_operator", f"operator {number!r} is unknown; {len(self._operators)} have arrived"
+                    "unknown_operator", f"operator {shown(number)} is unknown; {len(self._operators)} have arrived"
                 )
             operator = self._operators[number]
             if operator.state is not State.PENDING and operator.state is not State.FAILED:
@@ -299,7 +299,7 @@ class _Simulation:
         for stop in stops:
             container = pool.active.get(stop)
             if container is None:
-                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {stop}")
+                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {shown(stop)}")
             if container.due is not Due.START or container.due_tick != tick:
                 raise IllegalAnswer(
                     "not_suspendable",
