@@ -222,11 +222,8 @@ class Assembly(Protocol):
     `runs` is the folder of the run files, None for the user's own.
     """
 
-    def RunOptions(self, **options: Any) -> Any:  # noqa: N802 - a class in the room itself
-        """The options of a run."""
-
-    def load_options(self, path: Path, **overrides: Any) -> Any:
-        """The options in a TOML file, with overrides; raises `ConfigError` for unknown ones."""
+    def load_options(self, path: Path | None = None, **overrides: Any) -> Any:
+        """The options in a TOML file, if one is given, with overrides; raises `ConfigError` for unknown ones."""
 
     def run(self, options: Any, *, runs: Path | None, observer: Observer) -> RunResult:
         """A new run, to its end."""
@@ -237,8 +234,8 @@ class Assembly(Protocol):
     def list_runs(self, runs: Path | None) -> Sequence[RunRow]:
         """All runs, newest first."""
 
-    def view(self, run: str, runs: Path | None) -> tuple[View, Any]:
-        """A run read from its journal, and the store it came from."""
+    def view(self, run: str, runs: Path | None) -> View:
+        """A run read from its journal."""
 
     def describe(self, run: str, runs: Path | None) -> Description:
         """A run described for people and programs."""

@@ -67,12 +67,9 @@ def run(
         "from_run": from_run,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    if config is not None:
-        options = assembly().load_options(config, **given)
-    elif problem is None:
+    if config is None and problem is None:
         raise ConfigError("name a problem (see thekla problems), or a file of options with --config")
-    else:
-        options = assembly().RunOptions(**given)
+    options = assembly().load_options(config, **given)
     _search(lambda display: assembly().run(options, runs=runs, observer=display), runs, as_json=as_json)
 
 
@@ -154,7 +151,7 @@ def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
 
     A terminal is shown hidden characters by their number; a file or pipe gets the text as it is.
     """
-    program = assembly().view(run, runs)[0].best_program
+    program = assembly().view(run, runs).best_program
     if program is None:
         output.note(f"thekla: run {run} has scored no program")
         raise typer.Exit(FAILED)
