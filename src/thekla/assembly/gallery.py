@@ -96,18 +96,28 @@ def ladder(
 
     outcomes, bound = asyncio.run(judge())
     objective = package.problem.objective
-    names = {"objective": objective.name, "unit": objective.unit}
     rows = [
         _rung(package, baseline.name, baseline.role, outcome, baseline.description or baseline.source)
         for baseline, outcome in zip(package.baselines, outcomes, strict=True)
     ]
     if Split(split) in _published_on(package):
         rows += [
-            LadderRow(name=name, role="published", score=value, source=source, **names)
+            LadderRow(
+                name=name, role="published", score=value, source=source, objective=objective.name, unit=objective.unit
+            )
             for name, (value, source) in package.problem.published.items()
         ]
     if objective.name in bound:
-        rows.append(LadderRow(name="bound", role="bound", score=bound[objective.name], source="proven", **names))
+        rows.append(
+            LadderRow(
+                name="bound",
+                role="bound",
+                score=bound[objective.name],
+                source="proven",
+                objective=objective.name,
+                unit=objective.unit,
+            )
+        )
     return rows
 
 
@@ -159,10 +169,17 @@ def _published_on(package: ProblemPackage) -> frozenset[Split]:
 
 def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, source: str) -> LadderRow:
     objective = package.problem.objective
-    names = {"objective": objective.name, "unit": objective.unit}
     if isinstance(outcome, Failed):
         failed = f"{outcome.kind}: {outcome.message}"
-        return LadderRow(name=name, role=role, score=None, failed=failed, source=source, **names)
+        return LadderRow(
+            name=name,
+            role=role,
+            score=None,
+            failed=failed,
+            source=source,
+            objective=objective.name,
+            unit=objective.unit,
+        )
     assert isinstance(outcome, Scored)
     scores = {instance: result.scores[objective.name] for instance, result in outcome.instances.items()}
     interval = bootstrap_interval(list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name))
@@ -174,5 +191,6 @@ def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, sourc
         high=interval.high if interval else None,
         instances=scores,
         source=source,
-        **names,
+        objective=objective.name,
+        unit=objective.unit,
     )
