@@ -10,7 +10,7 @@ from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, do
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
-from thekla.assembly.sessions import Interrupted, RunResult, resume, run
+from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
-    "Interrupted",
     "LadderRow",
     "Observer",
     "ProblemRow",

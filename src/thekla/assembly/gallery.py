@@ -44,19 +44,18 @@ class LadderRow:
         role: `trivial`, `rule`, `state_of_the_art`, `oracle` (knows hidden truth), `published` or `bound`.
         low, high: Bootstrap interval at 95 % of the aggregate; None where there are no instances.
         instances: Score by instance.
-        objective, unit: What the score is.
     """
 
     name: str
     role: str
     score: float | None
+    objective: str
+    unit: str
     failed: str = ""
     low: float | None = None
     high: float | None = None
     instances: Mapping[str, float] = field(default_factory=dict)
     source: str = ""
-    objective: str = ""
-    unit: str = ""
 
 
 def problems() -> list[ProblemRow]:
@@ -104,12 +103,7 @@ def ladder(
     if Split(split) in _published_on(package):
         rows += [
             LadderRow(
-                name=name,
-                role="published",
-                score=value,
-                source=source,
-                objective=objective.name,
-                unit=objective.unit,
+                name=name, role="published", score=value, source=source, objective=objective.name, unit=objective.unit
             )
             for name, (value, source) in package.problem.published.items()
         ]
@@ -119,7 +113,7 @@ def ladder(
                 name="bound",
                 role="bound",
                 score=bound[objective.name],
-                source="no policy can beat it",
+                source="proven",
                 objective=objective.name,
                 unit=objective.unit,
             )

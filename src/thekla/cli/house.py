@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -52,15 +51,11 @@ def demo(
     """Discover a scheduling policy, without a key or a network; the last line is one JSON object."""
     from thekla import assembly
 
-    def show(rows: Sequence[assembly.LadderRow]) -> None:
-        if not as_json:
-            output.ladder(rows, title="The ladder on the public instances, before the search")
-
     display = ProgressDisplay(output.errors())
     try:
         with display:
-            result = assembly.demo(runs=runs, seed=seed, observer=display, on_ladder=show)
-    except (assembly.Interrupted, KeyboardInterrupt):
+            result = assembly.demo(runs=runs, seed=seed, observer=display)
+    except KeyboardInterrupt:
         say_resume(display.run_id, runs)
         raise typer.Exit(INTERRUPTED) from None
     if not as_json:

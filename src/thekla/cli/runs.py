@@ -24,7 +24,7 @@ __all__ = ["best", "diff", "list_runs", "report", "resume", "run", "say_resume",
 
 _ROW_FIELDS = (
     *("run_id", "problem", "suite", "status", "evaluations", "best"),
-    *("objective", "unit", "started_at_s", "size_bytes", "fault"),
+    *("objective", "unit", "started_at", "size_bytes", "fault"),
 )
 
 RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), or the path of its file.")]
@@ -91,9 +91,6 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
     try:
         with display:
             result = start(display)
-    except assembly.Interrupted as interrupted:
-        say_resume(interrupted.run_id, runs)
-        raise typer.Exit(INTERRUPTED) from None
     except KeyboardInterrupt:
         say_resume(display.run_id, runs)
         raise typer.Exit(INTERRUPTED) from None
@@ -115,8 +112,8 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
 
 def say_resume(run_id: str, runs: Path | None) -> None:
     """Say on stderr how an interrupted run is continued."""
-    again = f"nothing is lost; continue with: thekla resume {run_id}{where(runs)}" if run_id else "no run had begun"
-    output.note(f"thekla: interrupted; {again}")
+    again = f"continue with: thekla resume {run_id}{where(runs)}" if run_id else f"see: thekla list{where(runs)}"
+    output.note(f"thekla: interrupted; nothing is lost; {again}")
 
 
 def where(runs: Path | None) -> str:
@@ -125,7 +122,7 @@ def where(runs: Path | None) -> str:
 
 
 def list_runs(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
-    """List the runs, oldest first."""
+    """List the runs, newest first."""
     from thekla import assembly
 
     rows = assembly.list_runs(runs)

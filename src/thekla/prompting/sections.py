@@ -39,7 +39,7 @@ def section(name: str, text: str, data: Data = None) -> Section:
 def statement_section(problem: Problem) -> Section:
     """What is to be solved, and which objective counts."""
     lines = [f"# Problem: {problem.name}", "", problem.statement.strip(), "", "## Objectives"]
-    lines += [f"- {one.direction} {one.name} ({one.unit}), {one.aggregate} over instances" for one in problem.objectives]
+    lines += [f"- {one.direction} {one.name} ({one.unit}): {one.aggregate} of instances" for one in problem.objectives]
     data: Data = {
         "problem": problem.name,
         "objectives": [
