@@ -62,7 +62,8 @@ def interval(low: float | None, high: float | None) -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1, title: str = "") -> None:
     """A table on stdout; columns from `left` on are set to the right."""
     grid = Table(
-        box=box.SIMPLE_HEAD,
+        box=box.SIMPLE_HEAD if any(columns) else None,
+        show_header=any(columns),
         title=Text(title) if title else None,
         title_justify="left",
         title_style="bold",

@@ -142,7 +142,7 @@ def list_runs(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
         )
         for row in rows
     ]
-    output.table(("run", "problem", "status", "evaluations", "best"), cells, left=3)
+    output.table(("run", "problem", "status", "evals", "best"), cells, left=3)
     for row in rows:
         if row.fault:
             output.note(f"{row.run_id}: {row.fault}")
