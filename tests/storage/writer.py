@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import thekla.storage.sqlite  # noqa: F401  # loaded once, before the writers are forked
 from thekla.core.events import Event
 from thekla.core.protocols import FactTable
 from thekla.storage import RunFile
@@ -22,29 +23,31 @@ TABLES: tuple[FactTable, ...] = ("answer", "evaluation")
 
 def main() -> None:
     run_id, events = sys.argv[1], chained_events(int(sys.argv[2]))
+    with TemporaryDirectory() as folder:  # loads and compiles all there is, once for all writers
+        write(Path(folder) / "run.thekla", run_id, events[:1])
     for line in sys.stdin:
         writer = os.fork()
         if writer == 0:
             say(str(os.getpid()))
-            write(Path(line.strip()), run_id, events)
+            write(Path(line.strip()), run_id, events, say)
             os._exit(0)
         os.waitpid(writer, 0)
         say("ended")
 
 
-def write(path: Path, run_id: str, events: list[Event]) -> None:
-    run = RunFile.open(path) if path.exists() else RunFile.create(path, run_id)
-    done = len(list(run.events(run_id)))
-    for event in events[done:]:
-        blob = b"program %d " % event.seq * 50
-        run.put_blob(blob)
-        say(f"blob {sha256(blob).hexdigest()}")
-        for table in TABLES:
-            if run.fact(table, f"k{event.seq}") is None:
-                run.record(table, f"k{event.seq}", {"number": event.seq}, durable=table == "answer")
-            say(f"{table} k{event.seq}")
-        run.append(run_id, [event])
-        say(f"event {event.seq}")
+def write(path: Path, run_id: str, events: list[Event], said: Callable[[str], None] = lambda _: None) -> None:
+    with RunFile.open(path) if path.exists() else RunFile.create(path, run_id) as run:
+        done = len(list(run.events(run_id)))
+        for event in events[done:]:
+            blob = b"program %d " % event.seq * 50
+            run.put_blob(blob)
+            said(f"blob {sha256(blob).hexdigest()}")
+            for table in TABLES:
+                if run.fact(table, f"k{event.seq}") is None:
+                    run.record(table, f"k{event.seq}", {"number": event.seq}, durable=table == "answer")
+                said(f"{table} k{event.seq}")
+            run.append(run_id, [event])
+            said(f"event {event.seq}")
 
 
 def say(line: str) -> None:
