@@ -22,9 +22,9 @@ WRITER = Path(__file__).with_name("writer.py")
 EVENTS = chained_events(2000)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def writers() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, WRITER, RUN, str(len(EVENTS))]
+    command = [sys.executable, str(WRITER), RUN, str(len(EVENTS))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
         yield process
         assert process.stdin is not None
@@ -79,9 +79,9 @@ def test_acknowledged_rows_survive_two_hundred_kills(writers: subprocess.Popen[s
 
 
 def test_killed_creation_leaves_a_run_or_none(writers: subprocess.Popen[str], tmp_path: Path) -> None:
-    for number in range(15):
+    for number in range(10):
         path = tmp_path / f"run-{number}.thekla"
-        said = killed_writer(writers, path, number * 0.002)
+        said = killed_writer(writers, path, number * 0.003)
         assert_kept(path, said)
         if not path.exists():
             RunFile.create(path, RUN).close()

@@ -111,6 +111,16 @@ def test_closed_run_is_one_file(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+def test_closed_run_is_closed_once_and_refuses_use(tmp_path: Path) -> None:
+    run = RunFile.create(tmp_path / "run.thekla", RUN)
+    events = run.events(RUN)
+    run.close()
+    run.close()
+    for use in (lambda: run.append(RUN, chained_events(1)), lambda: run.put_blob(b""), lambda: next(events)):
+        with pytest.raises(StorageError, match="was closed"):
+            use()
+
+
 def test_existing_run_is_not_made_again(tmp_path: Path) -> None:
     path = make_run(tmp_path, 3)
     before = path.read_bytes()
