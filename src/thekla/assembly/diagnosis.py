@@ -11,10 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import thekla
+from thekla.assembly.sessions import folder
 from thekla.core import registry
 from thekla.core.errors import TheklaError
-
-from thekla.assembly.sessions import folder
 
 __all__ = ["DoctorReport", "DoctorRow", "DoctorSection", "doctor"]
 
@@ -99,17 +98,28 @@ def _sandbox() -> tuple[list[DoctorSection], bool]:
     from thekla.sandbox import diagnose
 
     report = diagnose()
-    kernel = [DoctorRow(name=name, value=value) for name, value in report.kernel.items()]
+    rows = [
+        DoctorRow(name="strict", value=report.problem or "holds", ok=report.holds),
+        DoctorRow(name="kernel", value=report.kernel),
+    ]
+    features = report.features
+    if features is not None:
+        rows += [
+            DoctorRow(name="Landlock", value=f"version {features.landlock}"),
+            DoctorRow(name="namespaces", value=", ".join(features.namespaces) or f"none: {features.missing}"),
+            DoctorRow(name="own file system", value="yes" if features.enclosed else f"no: {features.missing}"),
+            DoctorRow(name="user of guests", value=str(features.uid)),
+        ]
     attacks = [
-        DoctorRow(name=probe.name, value=f"stopped: {probe.detail}" if probe.stopped else "NOT STOPPED", ok=probe.stopped)
+        DoctorRow(
+            name=probe.attack,
+            value=f"{'stopped' if probe.stopped else 'works'}: {probe.detail}",
+            ok=True if probe.stopped else False if probe.decisive else None,
+        )
         for probe in report.probes
     ]
-    verdict = DoctorRow(name="strict", value=report.reason or "holds", ok=report.holds)
     sections = [
-        DoctorSection(title="Sandbox", rows=[verdict, *kernel]),
+        DoctorSection(title="Sandbox", rows=rows),
         DoctorSection(title="Attacks on the sandbox, tried just now", rows=attacks),
     ]
-    if report.residue:
-        rows = [DoctorRow(name=str(i), value=text) for i, text in enumerate(report.residue, 1)]
-        sections.append(DoctorSection(title="What a program in it can still learn", rows=rows))
     return sections, report.holds

@@ -71,35 +71,62 @@ FATAL: Mapping[str, Mapping[str, int]] = {
     },
 }  # fmt: skip
 
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_LOAD, _JUMP, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _SECOND_ARGUMENT_AT = 0, 4, 24  # offsets in struct seccomp_data
 _ALLOW, _FAIL, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # EPERM is 1
 _X32_BIT = 0x40000000
+
+_Instruction = tuple[int, int, int, int]
 
 
 def build_filter(architecture: str) -> bytes:
     """The filter as an array of `struct sock_filter`, for `x86_64` or `aarch64`.
 
+    A tree over ranges of numbers: when a filter is installed the kernel runs it once per number, which takes 0.4 ms
+    for a list of comparisons and far less for a tree.
+
     Raises:
         KeyError: There is no table for the architecture.
     """
+    actions: dict[int, list[_Instruction]] = {}
+    for number in ALLOWED[architecture].values():
+        actions[number] = [(_RETURN, 0, 0, _ALLOW)]
+    for number in FATAL[architecture].values():
+        actions[number] = [(_RETURN, 0, 0, _KILL)]
+    for number, values in ALLOWED_ARGUMENTS[architecture].items():
+        actions[number] = _by_second_argument(values)
     code = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_JUMP_EQUAL, 1, 0, ARCHITECTURES[architecture]),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, _NUMBER_AT),
-        (_JUMP_AT_LEAST, 0, 1, _X32_BIT),
-        (_RETURN, 0, 0, _KILL),
+        *_tree(_ranges(actions)),
     ]
-    for number in ALLOWED[architecture].values():
-        code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
-    for number, values in ALLOWED_ARGUMENTS[architecture].items():
-        # The kernel reads these arguments as 32 bits; so does the filter.
-        code += [(_JUMP_EQUAL, 0, 2 * len(values) + 2, number), (_LOAD, 0, 0, _SECOND_ARGUMENT_AT)]
-        for value in values:
-            code += [(_JUMP_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
-        code.append((_RETURN, 0, 0, _FAIL))
-    for number in FATAL[architecture].values():
-        code += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _KILL)]
-    code.append((_RETURN, 0, 0, _FAIL))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def _by_second_argument(values: tuple[int, ...]) -> list[_Instruction]:
+    # The kernel reads these arguments as 32 bits; so does the filter.
+    code: list[_Instruction] = [(_LOAD, 0, 0, _SECOND_ARGUMENT_AT)]
+    for value in values:
+        code += [(_JUMP_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
+    return [*code, (_RETURN, 0, 0, _FAIL)]
+
+
+def _ranges(actions: Mapping[int, list[_Instruction]]) -> list[tuple[int, list[_Instruction]]]:
+    """First number and action of each range of equal action, covering all numbers."""
+    fail: list[_Instruction] = [(_RETURN, 0, 0, _FAIL)]
+    ranges = [(0, actions.get(0, fail))]
+    for number in range(1, max(actions) + 2):
+        action = actions.get(number, fail)
+        if action != ranges[-1][1]:
+            ranges.append((number, action))
+    return [*ranges, (_X32_BIT, [(_RETURN, 0, 0, _KILL)])]
+
+
+def _tree(ranges: list[tuple[int, list[_Instruction]]]) -> list[_Instruction]:
+    if len(ranges) == 1:
+        return ranges[0][1]
+    middle = len(ranges) // 2
+    below, above = _tree(ranges[:middle]), _tree(ranges[middle:])
+    return [(_JUMP_AT_LEAST, 0, 1, ranges[middle][0]), (_JUMP, 0, 0, len(below)), *below, *above]

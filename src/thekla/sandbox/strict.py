@@ -20,28 +20,17 @@ from thekla.core.problem import Interface
 from thekla.core.program import Program
 from thekla.core.values import Value
 from thekla.sandbox import wire
-from thekla.sandbox.inside.data import ANSWER
 from thekla.sandbox.launch import Features, ForkedGuest, Zygote, ZygoteDied
+from thekla.sandbox.order import order_of, within
+from thekla.sandbox.selftest import probe, require
 
-__all__ = ["StrictGuest", "StrictSandbox", "order_of"]
+__all__ = ["StrictGuest", "StrictSandbox"]
 
 _log = logging.getLogger(__name__)
 _FAULT_BYTES: Final = 32 * 1024  # a fault with its traceback may be larger than a small frame
 _CHUNK: Final = 1 << 18
 _EXIT_S: Final = 0.25  # from the end of a guest's socket to the end of its process
 _SLACK_S: Final = 0.001  # one tick more than the CPU time left, so that the limit has passed when the poll ends
-
-
-def order_of(program: Program, interface: Interface, limits: Limits, seed: int) -> dict[str, Value]:
-    """What a guest needs to load a program."""
-    return {
-        "files": [list(pair) for pair in program.files],
-        "functions": [[f.name, len(f.parameters), f.required] for f in interface.functions],
-        "names": list(interface.names),
-        "source": interface.guest_source,
-        "seed": seed,
-        "frame_bytes": limits.frame_kib * 1024,
-    }
 
 
 class StrictGuest:
@@ -106,18 +95,18 @@ class StrictGuest:
                 raise GuestFault(self._ended.kind, self._ended.message, self._ended.traceback)
             if self._usage is not None:
                 raise SandboxError("the guest is closed; open a new one")
-            body = _within(wire.encode(message), frame_bytes)
+            body = within(wire.encode(message), frame_bytes)
             try:
                 if self._poll.poll(0):
                     self._unsolicited()
                 self._number = (self._number + 1) & 0xFFFFFFFF
                 self._send(body)
                 while True:
-                    code, *rest = wire.read_message(self._receive())
-                    if code == ANSWER:
+                    said = wire.read_message(self._receive())
+                    if isinstance(said, wire.Answer):
                         self._check_cpu()
-                        return rest[0]
-                    self._answer(*rest)
+                        return said.value
+                    self._answer(said)
             except GuestFault as fault:
                 self._ended = fault
                 self._end()
@@ -126,12 +115,13 @@ class StrictGuest:
                 self._end()
                 raise
 
-    def _answer(self, name: Value, args: Value) -> None:
-        answer = self._served.get(str(name))
-        if answer is None or not isinstance(args, list):
-            raise GuestFault("interface", f"the guest asked for {wire.printable(str(name))!r}, which is not served")
-        self._counts[str(name)] += 1
-        self._send(_within(wire.encode(answer(*args)), self._limits.frame_kib * 1024))
+    def _answer(self, question: wire.Question) -> None:
+        answer = self._served.get(question.name)
+        if answer is None:
+            name = wire.printable(question.name[:100])
+            raise GuestFault("interface", f"the guest asked for {name!r}, which is not served")
+        self._counts[question.name] += 1
+        self._send(within(wire.encode(answer(*question.args)), self._limits.frame_kib * 1024))
 
     def _send(self, body: bytes) -> None:
         frame = memoryview(wire.HEADER.pack(len(body), self._number) + body)
@@ -266,6 +256,7 @@ class StrictSandbox:
 
     Args:
         namespaces: Whether to use namespaces where they can be had; without them the tier still holds.
+        test_itself: Whether to try attacks first and refuse if one works; only the full test may leave this out.
 
     Raises:
         SandboxError: Something that the tier needs is missing; it never goes weaker.
@@ -273,12 +264,14 @@ class StrictSandbox:
 
     tier = "strict"
 
-    def __init__(self, *, namespaces: bool = True) -> None:
+    def __init__(self, *, namespaces: bool = True, test_itself: bool = True) -> None:
         self._namespaces = namespaces
         self._zygotes: dict[tuple[str, ...], Zygote] = {}
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._zygote(())
+        if test_itself:
+            self._test()
 
     @property
     def features(self) -> Features:
@@ -317,6 +310,13 @@ class StrictSandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _test(self) -> None:
+        try:
+            require(probe(self, quick=True), tier=self.tier)
+        except BaseException:
+            self.close()
+            raise
+
     def _zygote(self, wheels: tuple[str, ...]) -> Zygote:
         with self._lock:
             if self._owner != os.getpid():  # after a fork of the host the zygotes are the parent's
@@ -331,14 +331,6 @@ class StrictSandbox:
                 broken.close()
                 del self._zygotes[wheels]
         return self._zygote(wheels)
-
-
-def _within(body: bytes, frame_bytes: float) -> bytes:
-    if len(body) > frame_bytes:
-        raise ValueError(
-            f"a message of {len(body)} bytes to the guest; at most {frame_bytes:.0f} may cross, raise Limits.frame_kib"
-        )
-    return body
 
 
 def _peak_mb(pid: int) -> float:

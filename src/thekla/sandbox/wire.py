@@ -7,13 +7,14 @@ came, which leaves no room for duplicate keys, escaped surrogates, odd numbers o
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from thekla.core.errors import GuestFault
 from thekla.core.values import Array, Value
 from thekla.sandbox.inside import data
 
-__all__ = ["HEADER", "decode", "encode", "printable", "read_message"]
+__all__ = ["HEADER", "Answer", "Question", "decode", "encode", "printable", "read_message"]
 
 HEADER = data.HEADER
 _TEXTS = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -47,24 +48,39 @@ def decode(body: bytes) -> Value:
         if data.text_of(value) != text:
             raise ValueError("not the one text of its value (duplicate keys, white space or odd numbers)")
         _check_depth(text)
-        if data.has_many_digits(text):
+        if data.has_many_digits(body):
             data.check_integers(value)
         return data.unpack_arrays(value, text, _make_array)  # type: ignore[no-any-return]  # parsed JSON
     except (ValueError, RecursionError, data.NotPlain) as error:
         raise GuestFault("protocol", f"the guest's message is no plain data: {printable(str(error))}") from None
 
 
-def read_message(body: bytes) -> list[Value]:
-    """What a guest says: `[ANSWER, value]` or `[ASK, name, arguments]`.
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the program returned."""
+
+    value: Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A call that the guest makes back."""
+
+    name: str
+    args: list[Value]
+
+
+def read_message(body: bytes) -> Answer | Question:
+    """What a guest says.
 
     Raises:
         GuestFault: It reports a fault, or the message is malformed (kind `protocol`).
     """
     match decode(body):
         case [int(code), value] if code == data.ANSWER and type(code) is int:
-            return [code, value]
+            return Answer(value=value)
         case [int(code), str(name), list(args)] if code == data.ASK and type(code) is int:
-            return [code, name, args]
+            return Question(name=name, args=args)
         case [int(code), str(kind), str(message), str(trace)] if code == data.FAULT and kind in _KINDS:
             raise GuestFault(kind, printable(message), printable(trace))
     raise GuestFault("protocol", "the guest's message is neither an answer, a fault nor a question")

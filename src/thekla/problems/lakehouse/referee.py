@@ -59,7 +59,7 @@ class LakehouseReferee:
         self._objective = objective
 
     def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
-        """The guest's policy replayed on the instance's trace. The simulation is deterministic, so `seed` has no effect.
+        """The guest's policy replayed on the instance's trace. Nothing is random here, so `seed` has no effect.
 
         Raises:
             ProblemError: The instance is none of the lakehouse's.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 import struct
@@ -54,7 +53,7 @@ def _syscall(name: str, *args: object) -> int:
         "landlock_create_ruleset": _LANDLOCK_CREATE,
         "landlock_add_rule": _LANDLOCK_ADD_RULE,
         "landlock_restrict_self": _LANDLOCK_RESTRICT,
-        "pivot_root": _PIVOT_ROOT.get(platform.machine(), -1),
+        "pivot_root": _PIVOT_ROOT.get(os.uname().machine, -1),
     }
     result = _LIBC.syscall(ctypes.c_long(numbers[name]), *args)
     return _checked(name, int(result))

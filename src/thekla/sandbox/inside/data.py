@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,9 @@ ANSWER, FAULT, ASK = 0, 1, 2  # first item of what a guest says
 _MARK = f'"{ARRAY_KEY}"'
 _LOW, _HIGH = -(2**63), 2**63 - 1
 _FLAT = frozenset((str, float, int, bool, type(None)))
-_MANY_DIGITS = re.compile("[0-9]{19}")
+_DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_MANY_DIGITS = b"0" * 19  # the least that an integer beyond 64 bits has
+_STR = frozenset((str,))
 
 _encode: Callable[[Any], str] = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
@@ -41,10 +42,10 @@ def encode(message: Any, as_array: Callable[[Any], tuple[str, tuple[int, ...], b
     """
     plain = _plain(message, as_array, MAX_DEPTH)
     try:
-        text = _encode(plain)
-        if has_many_digits(text):
+        body = _encode(plain).encode("utf-8")
+        if has_many_digits(body):
             check_integers(plain)
-        return text.encode("utf-8")
+        return body
     except UnicodeEncodeError:
         raise NotPlain("a text with a lone surrogate cannot be encoded as UTF-8") from None
     except ValueError:  # the encoder's word for infinities and NaN
@@ -79,9 +80,9 @@ def unpack_arrays(value: Any, text: str, make_array: Callable[[str, list[int], b
     return _with_arrays(value, make_array) if _MARK in text else value
 
 
-def has_many_digits(text: str) -> bool:
+def has_many_digits(body: bytes) -> bool:
     """Whether an integer in the JSON text may be beyond 64 bits."""
-    return _MANY_DIGITS.search(text) is not None
+    return _MANY_DIGITS in body.translate(_DIGITS_AS_ZERO)
 
 
 def check_integers(value: Any) -> None:
@@ -113,9 +114,8 @@ def _plain(value: Any, as_array: Callable[[Any], tuple[str, tuple[int, ...], byt
             return value
         return [_plain(item, as_array, depth - 1) for item in value]
     if kind is dict:
-        for key in value:
-            if type(key) is not str:
-                raise NotPlain(f"a key of type {type(key).__name__}; keys must be str")
+        if not _STR.issuperset(map(type, value)):
+            raise NotPlain("a key that is no str; keys must be str")
         if ARRAY_KEY in value:
             raise NotPlain(f"the key {ARRAY_KEY!r} is reserved")
         if _FLAT.issuperset(map(type, value.values())):

@@ -22,6 +22,7 @@ MAIN = "program.py"
 _TEXT_CAP = 2000  # characters of a message; a traceback may have twice as many
 _FRAMES = 20  # innermost frames shown
 _INTERFACE = "interface"
+OWN_MODULES = frozenset((_INTERFACE, "program"))
 _read, _write = os.read, os.write
 
 
@@ -155,6 +156,8 @@ def _check_functions(namespace: Mapping[str, Any], functions: Sequence[Sequence[
             continue
         if not callable(function):
             raise Refusal("interface", f"{name!r} is of type {type(function).__name__}; it must be a function")
+        if type(function) is types.FunctionType and _takes(function, count):
+            continue  # the usual case, without the cost of inspect.signature (0.3 ms)
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # some built-ins have none
@@ -163,6 +166,14 @@ def _check_functions(namespace: Mapping[str, Any], functions: Sequence[Sequence[
             signature.bind(*[None] * count)
         except TypeError as error:
             raise Refusal("interface", f"{name}{signature} cannot take {count} arguments: {error}") from None
+
+
+def _takes(function: types.FunctionType, count: int) -> bool:
+    """Whether a plain function without a wrapper surely takes `count` positional arguments."""
+    code = function.__code__
+    if code.co_kwonlyargcount or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return False
+    return code.co_argcount - len(function.__defaults__ or ()) <= count <= code.co_argcount
 
 
 def explain(error: BaseException, files: Mapping[str, str]) -> tuple[str, str, str]:
@@ -249,8 +260,13 @@ def as_array(value: Any) -> tuple[str, tuple[int, ...], bytes] | None:
 def make_array(dtype: str, shape: list[int], data: bytes) -> Any:
     """A numpy array where numpy is loaded, else nested lists."""
     numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        return numpy.frombuffer(data, dtype=dtype).reshape(shape).copy()
+    if numpy is None:
+        return make_lists(dtype, shape, data)
+    return numpy.frombuffer(data, dtype=numpy.dtype(dtype).newbyteorder("<")).reshape(shape).copy()
+
+
+def make_lists(dtype: str, shape: list[int], data: bytes) -> Any:
+    """The items of an array as nested lists."""
     items = [item for (item,) in struct.iter_unpack("<" + _TYPE_CODES[dtype], data)]
     return _nested(items, shape) if shape else items[0]
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.abc
 import importlib.machinery
-import importlib.metadata
 import importlib.util
 import json
 import os
+import pathlib
 import resource
 import socket
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 GUEST_FD = 3
@@ -25,7 +25,7 @@ _PACKET = 1 << 16
 _FOLDERS_LEFT_OUT = frozenset(("site-packages", "dist-packages", "sitecustomize.py", "usercustomize.py"))
 
 
-class WheelFinder:
+class WheelFinder(importlib.abc.MetaPathFinder):
     """Finds the declared wheels one by one; the folder that they lie in is never searched.
 
     Args:
@@ -49,12 +49,12 @@ class WheelFinder:
         start = os.path.join(place, "__init__.py")
         return importlib.util.spec_from_file_location(name, start, submodule_search_locations=[place])
 
-    def find_distributions(
-        self, context: importlib.metadata.DistributionFinder.Context
-    ) -> Iterator[importlib.metadata.Distribution]:
-        """The declared wheels' metadata."""
+    def find_distributions(self, context: Any) -> Iterator[Any]:
+        """The declared wheels' metadata, as `importlib.metadata` asks for it."""
+        from importlib.metadata import PathDistribution  # here: with what it imports it would burden every fork
+
         for place in self._metadata:
-            distribution = importlib.metadata.PathDistribution(Path(place))
+            distribution = PathDistribution(pathlib.Path(place))
             if context.name is None or distribution.metadata["Name"].lower() == context.name.lower():
                 yield distribution
 
@@ -172,7 +172,13 @@ def _give_up_rights(
 
 def _library_entries(tops: Sequence[str]) -> Iterator[str]:
     for top in tops:
-        for entry in os.scandir(top):
+        try:
+            entries = list(os.scandir(top))
+        except PermissionError:
+            raise OSError(
+                f"user {os.geteuid()} cannot read {top}; install Python where all users can read it, or allow namespaces"
+            ) from None
+        for entry in entries:
             if entry.name not in _FOLDERS_LEFT_OUT and not entry.is_symlink():
                 yield entry.path
 
