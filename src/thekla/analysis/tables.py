@@ -155,7 +155,7 @@ def operators_table(view: RunView) -> Table:
             "scored",
             "better than parent",
             "new best",
-            f"best {view.objective.unit}".strip(),
+            f"best ({view.objective.unit})" if view.objective.unit else "best",
         ),
         rows=tuple(rows),
         note="An operator earns credit by a child that beats its best parent, and by a new best of the run.",

@@ -7,8 +7,8 @@ from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.options import RunOptions, load_options
-from thekla.assembly.reading import RunRow, diff, list_runs, view, write_report
-from thekla.assembly.sessions import Interrupted, RunResult, resume, run
+from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
+from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
-    "Interrupted",
     "LadderRow",
     "Observer",
     "ProblemRow",
@@ -25,6 +24,7 @@ __all__ = [
     "RunResult",
     "RunRow",
     "demo",
+    "describe",
     "diff",
     "doctor",
     "evaluate",
@@ -32,6 +32,7 @@ __all__ = [
     "list_runs",
     "load_options",
     "problems",
+    "program",
     "resume",
     "run",
     "view",

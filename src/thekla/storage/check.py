@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from thekla.core.errors import StorageError
 from thekla.core.events import GENESIS, Event, link_digest
@@ -77,6 +78,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
             check_same_thread=False,
         )
         try:
+            connection.text_factory = _text
             connection.execute("PRAGMA query_only=ON")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as error:
@@ -108,10 +110,9 @@ def check(path: Path, *, log_is_ours: bool) -> Contents:
         if lost:
             raise DamagedRunError(path, f"{lost} pages of its log follow a broken one")
     with _judged(path), contextlib.closing(open_to_read(path)) as connection:
-        connection.text_factory = bytes  # a damaged text may not be UTF-8; its mark tells
         connection.execute("BEGIN")
         settings = _settings(connection, path)
-        findings = [text.decode() for (text,) in connection.execute("PRAGMA integrity_check(3)")]
+        findings = [text for (text,) in connection.execute("PRAGMA integrity_check(3)")]
         if findings != ["ok"]:
             raise DamagedRunError(path, "; ".join(findings).replace("\n", " "))
         if settings["schema"] != schema_digest(connection):
@@ -127,10 +128,8 @@ def read_ends(path: Path) -> Ends:
         StorageError: The file cannot be read, or is no run file of this version or an earlier one.
     """
     with _judged(path), contextlib.closing(open_to_read(path)) as connection:
-        connection.text_factory = bytes
         connection.execute("BEGIN")
         settings = _settings(connection, path)
-        connection.text_factory = str
         columns = ", ".join(COLUMNS["event"])
         ends = [
             connection.execute(f"SELECT {columns} FROM event ORDER BY seq {order} LIMIT 1").fetchone()
@@ -143,8 +142,11 @@ def read_ends(path: Path) -> Ends:
 def schema_digest(connection: sqlite3.Connection) -> str:
     """Hash of the layout as the file itself states it."""
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name")
-    texts = [[cell.decode(errors="replace") if isinstance(cell, bytes) else cell for cell in row] for row in rows]
-    return hashlib.sha256(canonical(texts)).hexdigest()
+    return hashlib.sha256(canonical([list(row) for row in rows])).hexdigest()
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")  # a damaged text need not be UTF-8; its mark tells
 
 
 @contextlib.contextmanager
@@ -159,7 +161,7 @@ def _settings(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     rows = connection.execute("SELECT key, value, mark FROM meta").fetchall()
     if not all(is_intact("meta", row) for row in rows):
         raise DamagedRunError(path, "its settings are not what was written")
-    settings = {key.decode(): value.decode() for key, value, _ in rows}
+    settings = {key: value for key, value, _ in rows}
     if int(settings.get("format", 0)) > FORMAT:
         raise StorageError(
             f"run file {path} has format {settings['format']}, and this version of Thekla reads up to {FORMAT}; "
@@ -190,8 +192,8 @@ def _scan(connection: sqlite3.Connection, path: Path) -> tuple[dict[str, int], s
     return counts, chain
 
 
-def _next_link(chain: str, row: Sequence[bytes], path: Path) -> str:
-    link = link_digest(chain, row[1].decode(), row[2])
-    if link != row[3].decode():
-        raise DamagedRunError(path, f"the hash of event {row[0]!r} does not continue the chain")
+def _next_link(chain: str, row: Sequence[Any], path: Path) -> str:
+    link = link_digest(chain, row[1], row[2])
+    if link != row[3]:
+        raise DamagedRunError(path, f"the hash of event {row[0]} does not continue the chain")
     return link

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b, sha256
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from thekla.core.errors import StorageError
 from thekla.core.events import GENESIS, Event, EventKind, link_digest
@@ -63,8 +63,9 @@ _SHORTEST_PACKED = 64  # zlib gains nothing below: its header and checksum alone
 def _mark(table: str, cells: Iterable[Cell]) -> bytes:
     state = blake2b(table.encode(), digest_size=_MARK_BYTES)
     for cell in cells:
-        raw = cell if isinstance(cell, bytes) else str(cell).encode("utf-8", errors="surrogatepass")
-        state.update(b"\n%d:" % len(raw))
+        raw = cell if isinstance(cell, bytes) else str(cell).encode()
+        # With the type: SQLite finds a text by its index, but not the bytes that look the same.
+        state.update(f"{type(cell).__name__}:{len(raw)}:".encode())
         state.update(raw)
     return state.digest()
 
@@ -118,9 +119,7 @@ def event_of(row: Sequence[object], *, where: str) -> Event:
     """
     if not is_intact("event", row):
         raise StorageError(f"event {row[0]} of {where} is not what was written; resume the run to restore it")
-    seq, kind, data, chain, volatile = row[:5]
-    assert isinstance(seq, int) and isinstance(kind, str) and isinstance(data, bytes)
-    assert isinstance(chain, str) and isinstance(volatile, bytes)
+    seq, kind, data, chain, volatile = cast("tuple[int, str, bytes, str, bytes]", tuple(row[:5]))
     if kind not in set(EventKind):
         raise StorageError(f"event {seq} of {where} is of the unknown kind {kind!r}; read it with a newer Thekla")
     return Event(seq=seq, kind=EventKind(kind), data=unpack(data), chain=chain, volatile=unpack(volatile))

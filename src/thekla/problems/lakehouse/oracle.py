@@ -8,6 +8,7 @@ from typing import Any
 
 from thekla.simulators.lakehouse import Scheduler, Trace
 from thekla.simulators.lakehouse.views import Operator, PolicySession, names
+from thekla.simulators.lakehouse.workload import visiting_order
 
 __all__ = ["oracle_scheduler"]
 
@@ -29,6 +30,9 @@ def oracle_scheduler(source: str, trace: Trace) -> Scheduler:
 
 def _peaks(trace: Trace) -> Mapping[str, tuple[float, ...]]:
     return {
-        pipeline.id: tuple(pipeline.operators[i].work.peak_memory_gb for i in pipeline.visiting_order())
+        pipeline.id: tuple(
+            pipeline.operators[i].work.peak_memory_gb
+            for i in visiting_order([operator.parents for operator in pipeline.operators])
+        )
         for pipeline in trace.pipelines
     }
