@@ -174,7 +174,8 @@ class LakehousePackage:
         if baseline.name != "exact-fifo":
             raise ProblemError(f"baseline {baseline.name!r} is no oracle of the lakehouse; run it in a guest")
         source = _HERE.joinpath("baselines/exact_fifo.py").read_text(encoding="utf-8")
-        return judge_scheduler(oracle_scheduler(source, scene(instance.id).trace), instance, self._objective.name)
+        setting = scene(instance.id)
+        return judge_scheduler(oracle_scheduler(source, setting.trace), setting, self._objective.name)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""
