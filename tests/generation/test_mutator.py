@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,9 +23,6 @@ from thekla.generation.mutation import Mutator
 from thekla.testing.generators import GeneratorConformance
 
 from .toys import FIFO, LRU, caching, prompt, run_cache, run_scheduler, scheduling, ticket
-
-if TYPE_CHECKING:
-    from sys import TraceFunction  # only the type stubs know it
 
 SCHEDULING = scheduling()
 CACHING = caching()
@@ -54,7 +51,7 @@ def with_limit(run: Callable[[str], object], text: str, *, lines: int = 50_000) 
     """Run with a limit on executed lines, so that an endless loop ends without a clock."""
     left = lines
 
-    def trace(frame: FrameType, event: str, argument: object) -> TraceFunction:
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
@@ -107,6 +104,7 @@ def test_children_are_distinct_from_parent_and_mostly_from_each_other() -> None:
             r"s\.waiting\.sort\(key=lambda item: item\.(runtime_status\(\)\.remaining|rank)\)",
             id="sort the queue by an observable count",
         ),
+        pytest.param(r"Assignment\(ops, min\(want_cpu, [^)]+\), min\(want_ram, [^)]+\),", id="cap two sizes at once"),
         pytest.param(r"if (cpu|ram) <=? \d+(\.\d+)?:\s+(break|continue)", id="guard on a minimum size"),
         pytest.param(r"s\.wanted_ram = {}[\s\S]+s\.wanted_ram\[operator\.name\] = result\.ram \* 2", id="retry idiom"),
     ],

@@ -108,11 +108,14 @@ class Language:
     records: Mapping[str, RecordType] = field(init=False)
     numbers: frozenset[str] = field(init=False)
     names: Mapping[str, Type] = field(init=False)
+    units: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", {record.name: record for record in self.interface.types})
         object.__setattr__(self, "numbers", frozenset(self.interface.numbers) | _PLAIN)
         object.__setattr__(self, "names", {name: parse_type(text) for name, text in self.interface.names.items()})
+        named = {name for name in self.numbers - _PLAIN if not self.members(Type(name))}
+        object.__setattr__(self, "units", frozenset(named))
 
     @property
     def count(self) -> Type:
@@ -124,8 +127,8 @@ class Language:
         return type_.name in self.numbers
 
     def is_unit(self, type_: Type) -> bool:
-        """Whether the type is a number with a unit, such as `gb`."""
-        return type_.name in self.numbers and type_.name not in _PLAIN
+        """Whether the type is a number with a unit, such as `gb`; enumerations are ordered but measure nothing."""
+        return type_.name in self.units
 
     def is_whole(self, type_: Type) -> bool:
         """Whether values of the type are whole numbers."""
