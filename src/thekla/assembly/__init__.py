@@ -3,6 +3,8 @@
 Every command of the line, and every other window on the house, goes through the functions here.
 """
 
+from thekla.analysis.description import Description
+from thekla.analysis.tables import Table
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
@@ -13,6 +15,7 @@ from thekla.engine import Observer, Progress
 
 __all__ = [
     "DemoResult",
+    "Description",
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
@@ -23,6 +26,7 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "RunRow",
+    "Table",
     "demo",
     "describe",
     "diff",

@@ -98,28 +98,17 @@ def _sandbox() -> tuple[list[DoctorSection], bool]:
     from thekla.sandbox import diagnose
 
     report = diagnose()
-    rows = [
-        DoctorRow(name="strict", value=report.problem or "holds", ok=report.holds),
-        DoctorRow(name="kernel", value=report.kernel),
-    ]
-    features = report.features
-    if features is not None:
-        rows += [
-            DoctorRow(name="Landlock", value=f"version {features.landlock}"),
-            DoctorRow(name="namespaces", value=", ".join(features.namespaces) or f"none: {features.missing}"),
-            DoctorRow(name="own file system", value="yes" if features.enclosed else f"no: {features.missing}"),
-            DoctorRow(name="user of guests", value=str(features.uid)),
-        ]
+    verdict = DoctorRow(name="strict", value=report.reason or "holds", ok=report.holds)
+    kernel = [DoctorRow(name=name, value=value) for name, value in report.kernel.items()]
     attacks = [
-        DoctorRow(
-            name=probe.attack,
-            value=f"{'stopped' if probe.stopped else 'works'}: {probe.detail}",
-            ok=True if probe.stopped else False if probe.decisive else None,
-        )
-        for probe in report.probes
+        DoctorRow(name=found.name, value=f"{'stopped' if found.stopped else 'works'}: {found.detail}", ok=found.stopped)
+        for found in report.probes
     ]
     sections = [
-        DoctorSection(title="Sandbox", rows=rows),
+        DoctorSection(title="Sandbox", rows=[verdict, *kernel]),
         DoctorSection(title="Attacks on the sandbox, tried just now", rows=attacks),
     ]
+    if report.residue:
+        rows = [DoctorRow(name=f"{number}", value=text) for number, text in enumerate(report.residue, 1)]
+        sections.append(DoctorSection(title="What a program in it can still learn or do", rows=rows))
     return sections, report.holds

@@ -13,7 +13,6 @@ NO_SANDBOX = 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 _CODES: tuple[tuple[type[BaseException], int], ...] = (
-    (KeyboardInterrupt, INTERRUPTED),
     (SandboxError, NO_SANDBOX),
     (ConfigError, BAD_INPUT),
     (ProblemError, BAD_INPUT),

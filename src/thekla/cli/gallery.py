@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED
 from thekla.cli.options import JsonFlag, Sandbox, Suite, Workers, open_split, sandbox_tier
-from thekla.cli.results import LadderRow, assembly
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Scored
 from thekla.core.values import Data
 from thekla.core.visible import number
+
+if TYPE_CHECKING:
+    from thekla.assembly import LadderRow
 
 __all__ = ["evaluate", "ladder", "ladder_data", "problems"]
 
@@ -25,7 +27,9 @@ SplitName = Annotated[str, typer.Option("--split", help="train, validation or pu
 
 def problems(*, as_json: JsonFlag = False) -> None:
     """List the problems and their suites."""
-    rows = assembly().problems()
+    from thekla import assembly
+
+    rows = assembly.problems()
     if as_json:
         output.print_json(
             [
@@ -58,8 +62,10 @@ def ladder(
     as_json: JsonFlag = False,
 ) -> None:
     """Score every baseline, and show published figures and the bound beside them."""
+    from thekla import assembly
+
     chosen = open_split(split)
-    rows = assembly().ladder(problem, suite, chosen, sandbox=sandbox_tier(sandbox), workers=workers)
+    rows = assembly.ladder(problem, suite, chosen, sandbox=sandbox_tier(sandbox), workers=workers)
     if as_json:
         output.print_json(ladder_data(rows))
     else:
@@ -83,10 +89,12 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Score a program file; exit code 1 if it fails."""
+    from thekla import assembly
+
     chosen = open_split(split)
     if not file.is_file():
         raise ConfigError(f"{str(file)!r} is no file; name a program to evaluate")
-    outcome = assembly().evaluate(problem, file, suite, chosen, sandbox=sandbox_tier(sandbox), workers=workers)
+    outcome = assembly.evaluate(problem, file, suite, chosen, sandbox=sandbox_tier(sandbox), workers=workers)
     if isinstance(outcome, Failed):
         _say_failed(outcome, as_json=as_json)
         raise typer.Exit(FAILED)

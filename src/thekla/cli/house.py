@@ -7,19 +7,21 @@ from typing import Annotated
 import typer
 
 from thekla.cli import output
-from thekla.cli.errors import FAILED, INTERRUPTED
+from thekla.cli.errors import FAILED, INTERRUPTED, NO_SANDBOX
 from thekla.cli.options import JsonFlag, Runs
 from thekla.cli.progress import ProgressDisplay
-from thekla.cli.results import assembly
+from thekla.cli.runs import say_resume, where
 
 __all__ = ["demo", "doctor"]
 
 _MARKS = {True: "ok", False: "PROBLEM", None: ""}
 
 
-def doctor(*, as_json: JsonFlag = False) -> None:
-    """Say what this machine offers: sandbox tier, versions, folders; exit code 1 if something is wrong."""
-    found = assembly().doctor()
+def doctor(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
+    """Say what this machine offers: sandbox, versions, folders. Exit code 3 without a sandbox, 1 for other trouble."""
+    from thekla import assembly
+
+    found = assembly.doctor(runs)
     if as_json:
         output.print_json(
             [
@@ -34,6 +36,8 @@ def doctor(*, as_json: JsonFlag = False) -> None:
         for section in found.sections:
             rows = [(row.name, row.value, _MARKS[row.ok]) for row in section.rows]
             output.table(("", "", ""), rows, left=3, title=section.title)
+    if not found.ok:
+        raise typer.Exit(NO_SANDBOX)
     if any(row.ok is False for section in found.sections for row in section.rows):
         raise typer.Exit(FAILED)
 
@@ -45,13 +49,18 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Discover a scheduling policy, without a key or a network; the last line is one JSON object."""
+    from thekla import assembly
+
     display = ProgressDisplay(output.errors())
     try:
         with display:
-            result = assembly().demo(runs=runs, seed=seed, observer=display)
+            result = assembly.demo(runs=runs, seed=seed, observer=display)
     except KeyboardInterrupt:
-        output.note(f"thekla: interrupted; continue with: thekla resume {display.run_id}".rstrip())
+        say_resume(display.run_id, runs)
         raise typer.Exit(INTERRUPTED) from None
     if not as_json:
-        output.ladder(result.ladder, title="The ladder")
+        described = assembly.describe(result.run_id, runs)
+        output.description(described, only=("Run", "Ladder", "Failures"))
+        output.say(f"The report: {result.report}")
+        output.say(f"The program: thekla best {result.run_id}{where(runs)}")
     output.print_json(dict(result.summary))

@@ -14,7 +14,7 @@ __all__ = ["JsonFlag", "Runs", "Sandbox", "Suite", "Workers", "open_split", "san
 
 Runs: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--runs", envvar="THEKLA_RUNS", help="Folder of the run files.", show_default="your data directory"),
+    typer.Option("--runs", help="Folder of the run files.", show_default="THEKLA_RUNS, or your data directory"),
 ]
 JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Suite: TypeAlias = Annotated[str, typer.Option("--suite", help="Suite of the problem.")]

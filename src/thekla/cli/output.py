@@ -6,17 +6,21 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from thekla.cli.results import LadderRow, TextTable
 from thekla.core.values import Data
 from thekla.core.visible import number, visible
 
-__all__ = ["errors", "interval", "ladder", "note", "out", "print_json", "say", "table", "tables"]
+if TYPE_CHECKING:
+    from thekla.assembly import Description, LadderRow
+    from thekla.assembly import Table as TextTable
+
+__all__ = ["description", "errors", "interval", "ladder", "note", "out", "print_json", "say", "table", "tables"]
 
 _NARROW = 100  # columns below which a ladder shows no intervals: they would break every cell
 _INTERVAL = re.compile(r" \[[^\]]*\]$")
@@ -58,7 +62,8 @@ def interval(low: float | None, high: float | None) -> str:
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1, title: str = "") -> None:
     """A table on stdout; columns from `left` on are set to the right."""
     grid = Table(
-        box=box.SIMPLE_HEAD,
+        box=box.SIMPLE_HEAD if any(columns) else None,
+        show_header=any(columns),
         title=Text(title) if title else None,
         title_justify="left",
         title_style="bold",
@@ -82,6 +87,16 @@ def tables(found: Iterable[TextTable]) -> None:
         if item.note:
             out().print(Text(visible(item.note), style="dim"))
             out().print()
+
+
+def description(found: Description, *, only: Sequence[str] = ()) -> None:
+    """A run in a page: warnings, headline, tables (those of the titles in `only`, if any), caveats."""
+    for warning in found.warnings:
+        say(f"Warning: {warning}")
+    say(found.headline)
+    tables(item for item in found.tables if not only or item.title in only)
+    for caveat in found.caveats:
+        say(f"- {caveat}")
 
 
 def ladder(rows: Sequence[LadderRow], *, title: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -10,8 +11,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from thekla.cli.results import Progress
 from thekla.core.visible import duration, number, visible
+
+if TYPE_CHECKING:
+    from thekla.assembly import Progress
 
 __all__ = ["ProgressDisplay", "progress_line", "time_left_s"]
 
@@ -20,7 +23,7 @@ _EVERY_S = 10.0  # between plain lines
 
 def time_left_s(progress: Progress) -> float | None:
     """Seconds to the end of the budget at the pace so far; None before there is a pace, or without a cap."""
-    if progress.budget is None or progress.evaluations == 0 or progress.phase != "search":
+    if progress.budget is None or progress.evaluations == 0 or progress.phase != "search" or progress.replayed:
         return None
     rest = max(0, progress.budget - progress.evaluations)
     return progress.elapsed_s / progress.evaluations * rest
@@ -34,6 +37,8 @@ def progress_line(progress: Progress) -> str:
 def _where(progress: Progress) -> str:
     if progress.phase != "search":
         return f"{progress.phase}, {progress.evaluations} evaluations"
+    if progress.replayed:
+        return f"going through {progress.evaluations} recorded evaluations"
     of = f"/{progress.budget}" if progress.budget is not None else ""
     return f"{progress.evaluations}{of} evaluations"
 

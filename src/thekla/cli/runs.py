@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,15 +14,17 @@ from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
 from thekla.cli.options import JsonFlag, Runs, Workers, sandbox_tier
 from thekla.cli.progress import ProgressDisplay
-from thekla.cli.results import RunResult, assembly
 from thekla.core.errors import ConfigError
 from thekla.core.visible import number, visible
 
-__all__ = ["best", "diff", "list_runs", "report", "resume", "run", "show"]
+if TYPE_CHECKING:
+    from thekla.assembly import RunResult
+
+__all__ = ["best", "diff", "list_runs", "report", "resume", "run", "say_resume", "show", "where"]
 
 _ROW_FIELDS = (
     *("run_id", "problem", "suite", "status", "evaluations", "best"),
-    *("objective", "unit", "started_at", "size_bytes"),
+    *("objective", "unit", "started_at", "size_bytes", "fault"),
 )
 
 RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), or the path of its file.")]
@@ -66,52 +69,63 @@ def run(
         "sandbox": sandbox,
         "from_run": from_run,
     }
-    given = {name: value for name, value in given.items() if value is not None}
     if config is None and problem is None:
         raise ConfigError("name a problem (see thekla problems), or a file of options with --config")
-    options = assembly().load_options(config, **given)
-    _search(lambda display: assembly().run(options, runs=runs, observer=display), runs, as_json=as_json)
+    from thekla import assembly
+
+    options = assembly.load_options(config, **given)
+    _search(lambda display: assembly.run(options, runs=runs, observer=display), runs, as_json=as_json)
 
 
 def resume(run: RunName, *, workers: Workers = 2, runs: Runs = None, as_json: JsonFlag = False) -> None:
     """Continue an interrupted run; nothing is lost and nothing is done twice."""
-    _search(lambda display: assembly().resume(run, runs=runs, workers=workers, observer=display), runs, as_json=as_json)
+    from thekla import assembly
+
+    _search(lambda display: assembly.resume(run, runs=runs, workers=workers, observer=display), runs, as_json=as_json)
 
 
 def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *, as_json: bool) -> None:
+    from thekla import assembly
+
     display = ProgressDisplay(output.errors())
     try:
         with display:
             result = start(display)
     except KeyboardInterrupt:
-        _say_resume(display.run_id, runs)
+        say_resume(display.run_id, runs)
         raise typer.Exit(INTERRUPTED) from None
-    if not result.finished:
-        _say_resume(result.run_id, runs)
-        raise typer.Exit(INTERRUPTED)
-    described = assembly().describe(result.run_id, runs)
+    described = assembly.describe(result.run_id, runs)
     if as_json:
         output.print_json({"run": result.run_id, "path": str(result.path), **described.data})
     else:
         for warning in described.warnings:
             output.note(f"Warning: {warning}")
         output.say(described.headline)
-        output.say(
-            f"run {result.run_id}: thekla show {result.run_id}, thekla report {result.run_id} --html report.html"
-        )
+        for command in ("show", "best", "report"):
+            output.say(f"  thekla {command} {result.run_id}{where(runs)}")
+    if not result.finished:
+        say_resume(result.run_id, runs)
+        raise typer.Exit(INTERRUPTED)
     if not result.scored:
         raise typer.Exit(FAILED)
 
 
-def _say_resume(run_id: str, runs: Path | None) -> None:
-    where = f" --runs {runs}" if runs is not None else ""
-    again = f"continue with: thekla resume {run_id}{where}" if run_id else "the run had not begun"
-    output.note(f"thekla: interrupted; {again}")
+def say_resume(run_id: str, runs: Path | None) -> None:
+    """Say on stderr how an interrupted run is continued."""
+    again = f"continue with: thekla resume {run_id}{where(runs)}" if run_id else f"see: thekla list{where(runs)}"
+    output.note(f"thekla: interrupted; nothing is lost; {again}")
+
+
+def where(runs: Path | None) -> str:
+    """The option that finds the folder of the run files again."""
+    return f" --runs {shlex.quote(str(runs))}" if runs is not None else ""
 
 
 def list_runs(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
     """List the runs, newest first."""
-    rows = assembly().list_runs(runs)
+    from thekla import assembly
+
+    rows = assembly.list_runs(runs)
     if as_json:
         output.print_json([{name: getattr(row, name) for name in _ROW_FIELDS} for row in rows])
         return
@@ -121,29 +135,28 @@ def list_runs(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
     cells = [
         (
             row.run_id,
-            f"{row.problem}/{row.suite}",
+            f"{row.problem}/{row.suite}" if row.problem else "-",
             row.status,
-            row.started_at,
             str(row.evaluations),
             f"{number(row.best)} {row.unit}".strip(),
         )
         for row in rows
     ]
-    output.table(("run", "problem", "status", "started", "evaluations", "best"), cells, left=4)
+    output.table(("run", "problem", "status", "evals", "best"), cells, left=3)
+    for row in rows:
+        if row.fault:
+            output.note(f"{row.run_id}: {row.fault}")
 
 
 def show(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
     """Show a run: what it found, the ladder, failures, operators and what was spent."""
-    described = assembly().describe(run, runs)
+    from thekla import assembly
+
+    described = assembly.describe(run, runs)
     if as_json:
         output.print_json({"run": run, **described.data})
-        return
-    for warning in described.warnings:
-        output.say(f"Warning: {warning}")
-    output.say(described.headline)
-    output.tables(described.tables)
-    for caveat in described.caveats:
-        output.say(f"- {caveat}")
+    else:
+        output.description(described)
 
 
 def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
@@ -151,7 +164,9 @@ def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
 
     A terminal is shown hidden characters by their number; a file or pipe gets the text as it is.
     """
-    program = assembly().view(run, runs).best_program
+    from thekla import assembly
+
+    program = assembly.view(run, runs).best_program
     if program is None:
         output.note(f"thekla: run {run} has scored no program")
         raise typer.Exit(FAILED)
@@ -176,7 +191,9 @@ def diff(
     as_json: JsonFlag = False,
 ) -> None:
     """Print what turns one program of a run into another: the seed into the winner, if none is named."""
-    patch = assembly().diff(run, a, b, runs)
+    from thekla import assembly
+
+    patch = assembly.diff(run, a, b, runs)
     if as_json:
         output.print_json({"run": run, "a": a, "b": b, "diff": patch})
     elif not patch:
@@ -197,13 +214,13 @@ def report(
     runs: Runs = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write the report of a run; without options, RUN.html in the current folder."""
-    if html is None and markdown is None:
-        html = Path(f"{Path(run).stem}.html")
+    """Write the report of a run; without options, as HTML beside the run's file."""
+    from thekla import assembly
+
     for path in (html, markdown):
         if path is not None and not path.parent.is_dir():
             raise ConfigError(f"the folder {str(path.parent)!r} does not exist; make it, or name another file")
-    written = [str(path) for path in assembly().write_report(run, runs, html, markdown)]
+    written = [str(path) for path in assembly.write_report(run, runs, html=html, markdown=markdown)]
     if as_json:
         output.print_json({"run": run, "written": written})
     else:

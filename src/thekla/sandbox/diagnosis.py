@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from thekla.core.errors import SandboxError
@@ -19,23 +20,18 @@ class SandboxReport:
 
     Args:
         holds: Every decisive attack was stopped.
-        problem: Why the tier cannot be had; empty if it can.
-        kernel: Release and architecture.
-        features: What the kernel granted; None where the sandbox did not start.
-        probes: What became of each attack.
+        reason: Why the tier cannot be had; empty if it can.
+        kernel: What the kernel offers, by name, as text.
+        probes: What became of each decisive attack.
+        residue: What a guest can still learn or do, none of it a reason to refuse the tier.
     """
 
     tier: str
     holds: bool
-    problem: str
-    kernel: str
-    features: Features | None = None
+    reason: str
+    kernel: Mapping[str, str]
     probes: tuple[Probe, ...] = ()
-
-    @property
-    def residue(self) -> tuple[Probe, ...]:
-        """Attacks that work and are no reason to refuse the tier."""
-        return tuple(probe for probe in self.probes if not probe.stopped and not probe.decisive)
+    residue: tuple[str, ...] = ()
 
 
 def diagnose(*, namespaces: bool = True) -> SandboxReport:
@@ -44,14 +40,35 @@ def diagnose(*, namespaces: bool = True) -> SandboxReport:
     Args:
         namespaces: Whether to use namespaces where they can be had.
     """
-    kernel = f"{platform.release()} {platform.machine()}"
+    kernel = {"kernel": f"{platform.system()} {platform.release()} {platform.machine()}"}
     try:
         with StrictSandbox(namespaces=namespaces, test_itself=False) as sandbox:
             probes, features = probe(sandbox), sandbox.features
     except SandboxError as error:
-        return SandboxReport(tier="strict", holds=False, problem=str(error), kernel=kernel)
-    failed = [found.attack for found in probes if found.decisive and not found.stopped]
-    problem = f"a guest could {', '.join(failed)}" if failed else ""
+        return SandboxReport(tier="strict", holds=False, reason=str(error), kernel=kernel)
+    failed = [found.name for found in probes if found.decisive and not found.stopped]
     return SandboxReport(
-        tier="strict", holds=not failed, problem=problem, kernel=kernel, features=features, probes=probes
+        tier="strict",
+        holds=not failed,
+        reason=f"a guest could {', '.join(failed)}" if failed else "",
+        kernel={**kernel, **_described(features)},
+        probes=tuple(found for found in probes if found.decisive),
+        residue=(
+            *(f"{found.name}: {found.detail}" for found in probes if not found.decisive and not found.stopped),
+            *_KNOWN_RESIDUE,
+        ),
     )
+
+
+_KNOWN_RESIDUE = ("read the clock, which native code can do without a system call",)
+
+
+def _described(features: Features) -> dict[str, str]:
+    missing = f"no ({features.missing})"
+    return {
+        "landlock": f"version {features.landlock}",
+        "seccomp": "filter installed in every guest",
+        "namespaces": ", ".join(features.namespaces) or missing,
+        "file system of its own": "yes" if features.enclosed else missing,
+        "user id of guests": str(features.uid),
+    }

@@ -17,7 +17,7 @@ def order_of(program: Program, interface: Interface, limits: Limits, seed: int) 
         "functions": [[f.name, len(f.parameters), f.required] for f in interface.functions],
         "names": list(interface.names),
         "source": interface.guest_source,
-        "seed": seed,
+        "seed": str(seed),  # it may be longer than 64 bits
         "frame_bytes": limits.frame_kib * 1024,
     }
 

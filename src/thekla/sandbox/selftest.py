@@ -48,7 +48,7 @@ class Probe:
         detail: What stopped it, or what it got.
     """
 
-    attack: str
+    name: str
     stopped: bool
     detail: str
     decisive: bool
@@ -96,7 +96,7 @@ def require(probes: Sequence[Probe], *, tier: str) -> None:
     Raises:
         SandboxError: One was not.
     """
-    open_ways = [f"{probe.attack} ({probe.detail})" for probe in probes if probe.decisive and not probe.stopped]
+    open_ways = [f"{probe.name} ({probe.detail})" for probe in probes if probe.decisive and not probe.stopped]
     if open_ways:
         raise SandboxError(
             f"the {tier} sandbox does not hold on this machine: a guest could {', '.join(open_ways)}; "
@@ -130,8 +130,8 @@ class _Attacker:
             worked, detail = self._call(self._guest, attack)
         except GuestFault as fault:
             self._guest = None
-            return Probe(attack=attack.name, stopped=True, detail=_how(fault), decisive=attack.decisive)
-        return Probe(attack=attack.name, stopped=not worked, detail=detail, decisive=attack.decisive)
+            return Probe(name=attack.name, stopped=True, detail=_how(fault), decisive=attack.decisive)
+        return Probe(name=attack.name, stopped=not worked, detail=detail, decisive=attack.decisive)
 
     def _call(self, guest: Guest, attack: Attack) -> tuple[bool, str]:
         match guest.call("attempt", attack.function, list(attack.args)):

@@ -285,6 +285,7 @@ class StrictSandbox:
             GuestFault: The program cannot be loaded.
             SandboxError: The sandbox itself failed.
         """
+        order = order_of(program, interface, limits, seed)
         wheels = tuple(sorted(set(interface.wheels)))
         zygote = self._zygote(wheels)
         try:
@@ -294,7 +295,11 @@ class StrictSandbox:
             zygote = self._restart(wheels, zygote)
             forked = zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
         guest = StrictGuest(zygote, forked, limits)
-        guest.exchange(order_of(program, interface, limits, seed), frame_bytes=math.inf)
+        try:
+            guest.exchange(order, frame_bytes=math.inf)
+        except BaseException:
+            guest.close()
+            raise
         return guest
 
     def close(self) -> None:

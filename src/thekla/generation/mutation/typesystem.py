@@ -131,6 +131,10 @@ class Language:
         """Whether values of the type are whole numbers."""
         return type_.name in ("int", "count")
 
+    def may_be_none(self, annotation: str) -> bool:
+        """Whether an annotation allows None, so that a value of it is no safe operand."""
+        return "None" in annotation or "Optional" in annotation
+
     def fits(self, have: Type, want: Type) -> bool:
         """Whether a value of type `have` may stand where `want` is asked for."""
         if want == ANY:
@@ -148,6 +152,13 @@ class Language:
         return not want.args or not have.args or all(
             self.fits(one, other) for one, other in zip(have.args, want.args, strict=False)
         )
+
+    def members(self, type_: Type) -> tuple[str, ...]:
+        """Texts of an enumeration's members, such as `Priority.QUERY`; none for a type that is no enumeration."""
+        record = self.records.get(type_.name)
+        if record is None or self.names.get(type_.name) != Type("type", (type_,)):
+            return ()
+        return tuple(f"{type_.name}.{one.name}" for one in record.fields if one.type == type_.name)
 
     def attribute(self, owner: Type, name: str) -> Type:
         """The type of `owner.name` for a declared field (or a member of a declared enumeration), else `any`."""

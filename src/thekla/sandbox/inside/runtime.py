@@ -100,8 +100,8 @@ def load(order: Mapping[str, Any], ask: Callable[..., Any]) -> Loaded:
     for path, text in files.items():
         linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     interface = types.ModuleType(_INTERFACE)
+    sys.modules[_INTERFACE] = interface  # before it runs: a dataclass looks its module up
     given = _run_interface(interface, order, ask)
-    sys.modules[_INTERFACE] = interface
     sys.meta_path.append(ProgramFinder(files))
     module = types.ModuleType("program")
     module.__file__ = entry
@@ -355,7 +355,7 @@ def run(fd: int, data: types.ModuleType) -> NoReturn:
     order = channel.receive()
     channel.frame_bytes = order["frame_bytes"]
     files: Mapping[str, str] = dict(order["files"])
-    seed_everything(order["seed"])
+    seed_everything(int(order["seed"]))
     for answer in _steps(order, channel):
         try:
             channel.send([data.ANSWER, answer()])

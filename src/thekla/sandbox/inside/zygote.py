@@ -176,7 +176,7 @@ def _library_entries(tops: Sequence[str]) -> Iterator[str]:
             entries = list(os.scandir(top))
         except PermissionError:
             raise OSError(
-                f"user {os.geteuid()} cannot read {top}; install Python where all users can read it, or allow namespaces"
+                f"user {os.geteuid()} cannot read {top}; install Python where all users can read it or allow namespaces"
             ) from None
         for entry in entries:
             if entry.name not in _FOLDERS_LEFT_OUT and not entry.is_symlink():
