@@ -1,5 +1,6 @@
 """Every id makes its trace again, in any process, and the splits never meet."""
 
+import hashlib
 import subprocess
 import sys
 
@@ -26,14 +27,40 @@ def test_another_process_makes_an_equal_trace(id: str) -> None:
         "from thekla.simulators.lakehouse import write_trace; "
         f"print(hashlib.sha256(write_trace(scene({id!r}).trace).encode()).hexdigest())"
     )
-    import hashlib
-
     there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
     assert there == hashlib.sha256(write_trace(scene(id).trace).encode()).hexdigest()
 
 
 @pytest.mark.parametrize(
-    "id", ["", "loop", "loop/b1", "loop/b1/s-3", "loop/b1/sx", "varied/none/s1", "varied/long-tails/s", "tiny/three"]
+    ("profile", "start"),
+    [
+        ("calm-chains", "854d6d6ab866fa7a"),
+        ("bursty-chains", "1cc65fe403aec3ea"),
+        ("heavy-fans", "23a936c545261b0a"),
+        ("long-tails", "f34c8b41f4e2548f"),
+        ("query-rush", "dabf15245c223bc8"),
+        ("two-pools", "67c44102a19160fd"),
+    ],
+)
+def test_varied_traces_are_what_they_were(profile: str, start: str) -> None:
+    """A change here changes every recorded score: raise `GENERATOR_VERSION` with it."""
+    text = write_trace(scene(f"varied/{profile}/s1000").trace)
+    assert hashlib.sha256(text.encode()).hexdigest().startswith(start)
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "",
+        "loop",
+        "loop/b1",
+        "loop/b1/s-3",
+        "loop/b1/sx",
+        "loop/b1/s010",
+        "varied/none/s1",
+        "varied/long-tails/s",
+        "tiny/three",
+    ],
 )
 def test_an_id_that_is_no_recipe_is_refused(id: str) -> None:
     with pytest.raises(ProblemError, match="no lakehouse instance is called"):

@@ -54,7 +54,7 @@ def exploits() -> Mapping[str, Program]:
     return {
         entry.name.removesuffix(".py"): Program.from_text(entry.read_text(encoding="utf-8"))
         for entry in sorted(_HERE.joinpath("exploits").iterdir(), key=lambda each: each.name)
-        if entry.name.endswith(".py")
+        if entry.name.endswith(".py") and not entry.name.startswith("_")
     }
 
 

@@ -1,0 +1,1 @@
+"""Baselines of the lakehouse as programs: read as text, run in a guest, never imported."""
