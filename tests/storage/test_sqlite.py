@@ -210,7 +210,7 @@ def test_events_and_durable_facts_wait_for_the_disk(tmp_path: Path) -> None:
     with RunFile.create(tmp_path / "run.thekla", RUN) as run:
         writing = run._writer()
         levels = [
-            connection.exec_driver_sql("PRAGMA synchronous").scalar() for connection in (writing.full, writing.normal)
+            connection.execute("PRAGMA synchronous").fetchone()[0] for connection in (writing.full, writing.normal)
         ]
         assert levels == [2, 1]
 
