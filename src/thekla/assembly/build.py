@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import thekla
+from thekla.assembly.options import RunOptions
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
@@ -18,8 +19,6 @@ from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
-
-from thekla.assembly.options import RunOptions
 
 __all__ = [
     "build_generator",
@@ -56,9 +55,7 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     """The strategy that the journal names, with its own stream of the run's seed."""
     make = registry.load("strategies", component.name)
     stream_seed = derive_seed(seed, "strategy")
-    return cast(
-        Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments)
-    )
+    return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
 def build_generator(component: Component) -> Generator:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thekla.analysis.statistics import AGGREGATES, bootstrap_interval
+from thekla.assembly.build import build_package
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Outcome, Scored
@@ -20,8 +21,6 @@ from thekla.evaluation.checks import check
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import instances_of
 from thekla.storage import MemoryRun
-
-from thekla.assembly.build import build_package
 
 __all__ = ["LadderRow", "ProblemRow", "evaluate", "ladder", "problems"]
 
@@ -50,6 +49,8 @@ class LadderRow:
     name: str
     role: str
     score: float | None
+    objective: str
+    unit: str
     failed: str = ""
     low: float | None = None
     high: float | None = None
@@ -101,11 +102,22 @@ def ladder(
     ]
     if Split(split) in _published_on(package):
         rows += [
-            LadderRow(name=name, role="published", score=value, source=source)
+            LadderRow(
+                name=name, role="published", score=value, source=source, objective=objective.name, unit=objective.unit
+            )
             for name, (value, source) in package.problem.published.items()
         ]
     if objective.name in bound:
-        rows.append(LadderRow(name="bound", role="bound", score=bound[objective.name], source="no policy can beat it"))
+        rows.append(
+            LadderRow(
+                name="bound",
+                role="bound",
+                score=bound[objective.name],
+                source="proven",
+                objective=objective.name,
+                unit=objective.unit,
+            )
+        )
     return rows
 
 
@@ -156,14 +168,21 @@ def _published_on(package: ProblemPackage) -> frozenset[Split]:
 
 
 def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, source: str) -> LadderRow:
-    if isinstance(outcome, Failed):
-        return LadderRow(name=name, role=role, score=None, failed=f"{outcome.kind}: {outcome.message}", source=source)
-    assert isinstance(outcome, Scored)
     objective = package.problem.objective
+    if isinstance(outcome, Failed):
+        failed = f"{outcome.kind}: {outcome.message}"
+        return LadderRow(
+            name=name,
+            role=role,
+            score=None,
+            failed=failed,
+            source=source,
+            objective=objective.name,
+            unit=objective.unit,
+        )
+    assert isinstance(outcome, Scored)
     scores = {instance: result.scores[objective.name] for instance, result in outcome.instances.items()}
-    interval = bootstrap_interval(
-        list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name)
-    )
+    interval = bootstrap_interval(list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name))
     return LadderRow(
         name=name,
         role=role,
@@ -172,4 +191,6 @@ def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, sourc
         high=interval.high if interval else None,
         instances=scores,
         source=source,
+        objective=objective.name,
+        unit=objective.unit,
     )

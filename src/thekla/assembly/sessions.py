@@ -7,9 +7,19 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from thekla.core.errors import ConfigError, StorageError, TheklaError
+from thekla.assembly.build import (
+    build_generator,
+    build_package,
+    build_prompts,
+    build_strategy,
+    real_clock,
+    started_of,
+)
+from thekla.assembly.options import RunOptions
+from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
@@ -21,31 +31,9 @@ from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
-from thekla.assembly.build import (
-    build_generator,
-    build_package,
-    build_prompts,
-    build_strategy,
-    real_clock,
-    started_of,
-)
-from thekla.assembly.options import RunOptions
-
-__all__ = ["Interrupted", "RunResult", "folder", "resume", "run"]
+__all__ = ["RunResult", "folder", "resume", "run"]
 
 IMPORTED = 10  # programs that `--from` takes over
-
-
-class Interrupted(TheklaError):
-    """The run was stopped from outside; nothing is lost, and it can be resumed.
-
-    Args:
-        run_id: What to resume.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"run {run_id} was interrupted; nothing is lost; go on with: thekla resume {run_id}")
-        self.run_id = run_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,17 +62,16 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         ConfigError: The options do not fit together.
         SandboxError: The sandbox cannot be had.
         StorageError: The run file cannot be written.
-        Interrupted: Ctrl-C, or SIGTERM.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     reference = ProblemRef(name=options.problem, suite=options.suite)
     package = build_package(reference)
     place = folder(runs)
     imports, imported_from = _best_of_run(options, place)
-    clock = real_clock()
     backend = LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)
     try:
         started = started_of(options, package, tier=backend.tier, imports=imports, imported_from=imported_from)
-        run_id = place.new_id(options.problem, clock.now_s())
+        run_id = place.new_id(options.problem, datetime.now(UTC))
         path = place.path_of(run_id)
         store = RunFile.create(path, run_id)
     except BaseException:
@@ -102,7 +89,7 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
     Raises:
         StorageError: There is no such run, or it cannot be gone through again.
         ConfigError: Its problem or a component is not installed.
-        Interrupted: Ctrl-C, or SIGTERM.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     path = folder(runs).find(run)
     with RunFile.open(path) as store:
@@ -156,13 +143,11 @@ def _go(
         evaluator=service,
         baselines=package.baselines,
     )
-    engine = Engine(
-        parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer
-    )
+    engine = Engine(parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer)
     try:
         closed = asyncio.run(_until_stopped(engine, service))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise Interrupted(run_id) from None
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     return RunResult(run_id=run_id, path=path, finished=True, scored=closed.winner is not None)
 
 
@@ -187,9 +172,7 @@ def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program],
     with RunFile.open(place.find(options.from_run), read_only=True) as store:
         events = list(store.events(store.run_id))
         if not events or events[-1].kind is not EventKind.CLOSED:
-            raise ConfigError(
-                f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}"
-            )
+            raise ConfigError(f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}")
         started = payload_of(events[0])
         assert isinstance(started, Started)
         if started.problem.name != options.problem:

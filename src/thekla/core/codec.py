@@ -93,7 +93,8 @@ def _decode_union(options: tuple[Any, ...], data: Any, where: str) -> Any:
             return _decode(named[0], data, where)
     if not any(dataclasses.is_dataclass(option) for option in options):
         for option in options:
-            if option is not type(None) and (option is float or option is type(data)):
+            plain = getattr(option, "__supertype__", option)
+            if plain is not type(None) and (plain is float or plain is type(data)):
                 return _decode(option, data, where)
     raise ValueError(f"{where} fits none of {[getattr(option, '__name__', option) for option in options]}: {data!r}")
 

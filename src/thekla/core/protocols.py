@@ -170,6 +170,9 @@ class Backend(Protocol):
     def completed(self, timeout_s: float | None = None) -> Iterator[EvaluationDone]:
         """Jobs that have ended, in any order; waits up to `timeout_s` for the first (None: until one ends)."""
 
+    def wake(self) -> None:
+        """Let a waiting `completed` return at once; may be called from another thread."""
+
     def close(self) -> None:
         """Stop; unfinished jobs are dropped."""
 

@@ -44,7 +44,7 @@ def load(group: str, name: str) -> Any:
     found = _found(group)
     if name not in found:
         known = ", ".join(sorted(found)) or "none is installed"
-        raise ConfigError(f"no {group.removesuffix('s')} is called {name!r}; known: {known}")
+        raise ConfigError(f"there is no {name!r} among the {group}; known: {known}")
     try:
         return found[name].load()
     except ImportError as error:

@@ -15,8 +15,8 @@ __all__ = ["derive_seed", "stream"]
 
 
 def derive_seed(seed: int, *name: str | int) -> int:
-    """A 64-bit seed for the named stream of `seed`."""
-    return int.from_bytes(hashlib.sha256(canonical([seed, *name])).digest()[:8], "big")
+    """A seed of 63 bits for the named stream of `seed`; it fits a signed 64-bit integer."""
+    return int.from_bytes(hashlib.sha256(canonical([seed, *name])).digest()[:8], "big") >> 1
 
 
 def stream(seed: int, *name: str | int) -> Random:

@@ -30,7 +30,6 @@ from thekla.evaluation.splits import open_holdout
 __all__ = ["EvaluationService"]
 
 _MOST_TRIES = 3  # of a job that our own infrastructure broke; a candidate's fault is never retried
-_POLL_S = 0.2
 
 
 class EvaluationService:
@@ -65,6 +64,7 @@ class EvaluationService:
         self._waiting: dict[str, asyncio.Future[EvaluationDone]] = {}
         self._closed = threading.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._broken: SandboxError | None = None
 
     async def __aenter__(self) -> EvaluationService:
         self._pump = asyncio.create_task(self._collect())
@@ -74,6 +74,7 @@ class EvaluationService:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._closed.set()
+        self._backend.wake()
         if self._pump is not None:
             await asyncio.gather(self._pump, return_exceptions=True)
         self._backend.close()
@@ -160,6 +161,8 @@ class EvaluationService:
     async def _run(self, job: EvaluationJob) -> EvaluationDone:
         key = self._cache.key(job)
         for _ in range(_MOST_TRIES):
+            if self._broken is not None:
+                raise self._broken
             if key not in self._waiting:
                 recorded = self._cache.find(job)
                 if recorded is not None:
@@ -181,11 +184,12 @@ class EvaluationService:
         loop = asyncio.get_running_loop()
         try:
             while not self._closed.is_set():
-                for done in await loop.run_in_executor(None, lambda: list(self._backend.completed(_POLL_S))):
+                for done in await loop.run_in_executor(None, lambda: list(self._backend.completed())):
                     self._settle(done)
         except (OSError, SandboxError) as error:
+            self._broken = SandboxError(f"the backend stopped: {error}")
             for future in self._waiting.values():
-                future.set_exception(SandboxError(f"the backend stopped: {error}"))
+                future.set_exception(self._broken)
             self._waiting.clear()
 
     def _settle(self, done: EvaluationDone) -> None:

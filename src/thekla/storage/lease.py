@@ -10,7 +10,7 @@ from pathlib import Path
 from thekla.core.errors import StorageError
 from thekla.storage.faults import is_full, os_fault
 
-__all__ = ["Lease"]
+__all__ = ["Lease", "is_held"]
 
 _held: dict[tuple[int, int], int] = {}  # (device, inode) -> process: a lock does not keep its own process out
 
@@ -70,6 +70,25 @@ class Lease:
         with contextlib.suppress(OSError):  # the lock goes with the descriptor; a file left behind is taken over
             self._path.unlink()
         os.close(self._descriptor)
+
+
+def is_held(run_file: Path) -> bool:
+    """Whether a process is writing the run file at this moment."""
+    path = run_file.with_name(run_file.name + "-lock")
+    try:
+        status = path.stat()
+        if _held.get((status.st_dev, status.st_ino)) == os.getpid():
+            return True  # opening and closing it here would drop the lock
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False  # no such file, or one that we may not write, whose writer we could not keep out either
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _write_holder(descriptor: int) -> None:

@@ -18,7 +18,7 @@ class InlineBackend:
     def __init__(self, package: ProblemPackage, sandbox: Sandbox) -> None:
         self._package = package
         self._sandbox = sandbox
-        self._jobs: queue.SimpleQueue[EvaluationJob] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[EvaluationJob | None] = queue.SimpleQueue()
 
     def submit(self, job: EvaluationJob) -> None:
         self._jobs.put(job)
@@ -28,7 +28,12 @@ class InlineBackend:
             job = self._jobs.get(timeout=timeout_s)
         except queue.Empty:
             return
+        if job is None:
+            return
         yield judge_job(self._package, self._sandbox, job)
+
+    def wake(self) -> None:
+        self._jobs.put(None)
 
     def close(self) -> None:
         self._sandbox.close()

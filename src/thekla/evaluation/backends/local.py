@@ -91,8 +91,11 @@ class LocalBackend:
 
     def submit(self, job: EvaluationJob) -> None:
         self._incoming.put(job)
+        self.wake()
+
+    def wake(self) -> None:
         try:
-            os.write(self._wake_write, b"j")
+            os.write(self._wake_write, b".")
         except BlockingIOError:
             return  # the pipe is full of wake-ups already
 

@@ -10,6 +10,21 @@ same policy; `compat` names its revision. Only ticks on which something happens 
 
 A policy is any `Scheduler`: `load_policy` makes one of a trusted program in this process; a sandboxed guest runs
 `guest_source()` and makes a `PolicySession` of its program, whose `start` and `step` exchange plain data.
+
+What differs from the original, whatever `compat` says:
+
+* A policy sees no segments and no memory in use, cannot change the truth, and is called when something happened or when
+  it asked (`s.wake_after(seconds)`), not on every tick. One that only answers to events gives the same run.
+* What kills the original (a bad size, two containers on the same memory, an operator shorter than a tick, an exception
+  of the policy) ends the simulation with a `PolicyFault` beside the statistics so far.
+* Sizes of containers are held to 1e-9 to 1e9 CPUs or GB.
+* An assignment to a pool that does not exist is such a fault; the original ignores it and loses its operators.
+* Where no container ended, the percentile of lives is NaN, and the adjusted latency infinite where no pipeline
+  completed; the original raises.
+* Traces with a repeated pipeline id, a negative need or no operator in a pipeline are refused.
+
+Kept, because they change results: arrivals one tick late, memory of suspended containers that stays in the pool's sum,
+suspensions of less than a tick that never end.
 """
 
 from .answers import FaultKind, Message, PolicyFault, Scheduler

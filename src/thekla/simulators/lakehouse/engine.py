@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer
+from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer, shown
+from .arrivals import delivery_ticks, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
 from .memory import PoolMemory, compensated_sum
 from .params import Compat, Params
@@ -91,7 +92,7 @@ class _Simulation:
         self._params = params
         self._compat = compat
         self._tick_length = 1.0 / params.ticks_per_second
-        self._arrivals = _delivery_ticks(trace, self._tick_length)
+        self._arrivals = delivery_ticks(trace, self._tick_length)
         self._tables: dict[int, LifeTable] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
@@ -112,12 +113,12 @@ class _Simulation:
         self._allocated: list[float] = []
         self._consumed: list[float] = []
         self._policy_calls = self._events = 0
+        self._now = -1
 
     def run(self) -> RunResult:
         fault = None
-        self._now = -1
         try:
-            self._check_started(self._scheduler.start({"params": self._params.as_dict()}))
+            self._start_policy()
             end = self._params.max_ticks
             while (tick := self._next_tick(end)) < end:
                 self._sample(tick)
@@ -137,10 +138,12 @@ class _Simulation:
             fault=fault,
         )
 
-    def _check_started(self, message: Message) -> None:
-        if message:
-            read_answer(message, num_pools=self._params.num_pools)
-            raise IllegalAnswer("bad_message", f"the answer to start is {message!r}; expected an empty object")
+    def _start_policy(self) -> None:
+        answer = read_answer(self._scheduler.start({"params": self._params.as_dict()}), num_pools=len(self._pools))
+        if answer.assignment_count or answer.suspension_count:
+            raise IllegalAnswer("bad_message", "the answer to start assigns or suspends; nothing has arrived yet")
+        if answer.wake_ticks is not None:
+            heappush(self._calls, self._now + answer.wake_ticks)
 
     def _next_tick(self, end: int) -> int:
         tick = end
@@ -208,20 +211,16 @@ class _Simulation:
 
     def _admit(self, job: Job) -> list[object]:
         """Makes a pipeline's operators known; returns what a scheduler is told of it."""
-        specs = job.spec.operators
-        order = job.spec.visiting_order()
-        rank = {position: visit for visit, position in enumerate(order)}
+        specs, tables = job.spec.operators, self._tables
+        order, told = visits(tuple([spec.parents for spec in specs]))
         placed: list[OperatorStatus] = []
-        told: list[list[int]] = []
-        for position in order:
-            spec = specs[position]
-            parents = [rank[parent] for parent in dict.fromkeys(spec.parents)]
-            table = self._tables.get(id(spec.work))
+        for position, parents in zip(order, told, strict=True):
+            work = specs[position].work
+            # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
+            table = tables.get(id(work))
             if table is None:
-                # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
-                table = self._tables[id(spec.work)] = LifeTable(spec.work, self._tick_length)
+                table = tables[id(work)] = LifeTable(work, self._tick_length)
             placed.append(OperatorStatus(job, [placed[parent] for parent in parents], table))
-            told.append(parents)
         self._operators += placed
         return [job.spec.id, int(job.spec.priority), told]
 
@@ -251,7 +250,7 @@ class _Simulation:
         for number in order.operators:
             if type(number) is not int or not 0 <= number < len(self._operators):
                 raise IllegalAnswer(
-                    "unknown_operator", f"operator {number!r} is unknown; {len(self._operators)} have arrived"
+                    "unknown_operator", f"operator {shown(number)} is unknown; {len(self._operators)} have arrived"
                 )
             operator = self._operators[number]
             if operator.state is not State.PENDING and operator.state is not State.FAILED:
@@ -300,7 +299,7 @@ class _Simulation:
         for stop in stops:
             container = pool.active.get(stop)
             if container is None:
-                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {stop}")
+                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {shown(stop)}")
             if container.due is not Due.START or container.due_tick != tick:
                 raise IllegalAnswer(
                     "not_suspendable",
@@ -329,12 +328,12 @@ class _Simulation:
             operator.state = state
 
     def _create(self, tick: int, number: int, pool: _Pool, orders: list[AssignmentOrder]) -> None:
-        cpu = sum(order.cpu for order in orders)
+        cpu = compensated_sum(order.cpu for order in orders)
         if cpu > pool.cpu:
             raise IllegalAnswer(
                 "overallocated_cpu", f"{cpu:g} CPUs are assigned in pool {number}; {pool.cpu:g} are free"
             )
-        ram_gb = sum(order.ram_gb for order in orders)
+        ram_gb = compensated_sum(order.ram_gb for order in orders)
         if ram_gb > pool.ram_gb and not self._params.allow_memory_overcommit:
             raise IllegalAnswer(
                 "overallocated_ram", f"{ram_gb:g} GB are assigned in pool {number}; {pool.ram_gb:g} GB are free"
@@ -498,13 +497,3 @@ class _Simulation:
             pipelines_interactive=interactive,
             pipelines_batch=batch,
         )
-
-
-def _delivery_ticks(trace: Trace, tick_length: float) -> list[int]:
-    """The first tick at which each pipeline is due, never before the one listed ahead of it."""
-    ticks: list[int] = []
-    latest = 0
-    for pipeline in trace.pipelines:
-        latest = max(latest, math.ceil(pipeline.arrival_seconds / tick_length))
-        ticks.append(latest)
-    return ticks

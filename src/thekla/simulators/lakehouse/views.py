@@ -2,13 +2,12 @@
 
 This file stands alone (standard library only): it is sent as text to a guest that cannot import anything of ours,
 and it is used as it is inside the process for trusted policies. The host holds the truth; this side holds only what
-a scheduler may know, and every message tells only what has happened.
+a scheduler may know, and every message tells only what has happened. One file, because one text is what a guest gets.
 
 Messages are plain data (None, bool, int, float, str, list, dict with str keys). Keys that would be empty are left out.
 Operators are numbered in order of arrival (in a pipeline: in visiting order), containers in order of creation.
 
-``start``: host to guest ``{"params": {name: value}, "now": bool}`` (`now`: whether ``s.clock`` exists);
-    guest to host ``{}`` or a fault.
+``start``: host to guest ``{"params": {name: value}}``; guest to host ``w`` as below, or a fault.
 ``step``: host to guest
     ``t``  the tick of this call
     ``z``  containers whose current operator took no tick and was passed over, in order
@@ -104,8 +103,6 @@ class HiddenTruth(AttributeError):
 class Estimate:
     """What an estimator guessed about an operator: nothing, as there is no estimator."""
 
-    __slots__ = ("mem_peak_gb",)
-
     def __init__(self) -> None:
         self.mem_peak_gb: float | None = None
 
@@ -118,12 +115,11 @@ _HIDDEN = frozenset(
 
 
 class Operator:
-    """One step of a pipeline: its place in the graph, its state and what is known from its failed tries."""
+    """One step of a pipeline: its place in the graph, its state and what is known from its failed tries.
 
-    __slots__ = (
-        "children", "failures", "id", "last_cpu", "last_ram_gb", "missing_parents", "number", "parents", "pipeline",
-        "position", "state",
-    )  # fmt: skip
+    `failures` counts the tries that left it FAILED; `last_cpu` and `last_ram_gb` are the size of the last of them, None
+    before. A policy may keep attributes of its own on an operator, as on every object here.
+    """
 
     def __init__(self, number: int, position: int, pipeline: "Pipeline") -> None:
         self.number = number
@@ -154,8 +150,6 @@ class Operator:
 
 class RuntimeStatus:
     """States of a pipeline's operators, kept up to date as they change."""
-
-    __slots__ = ("arrival_tick", "assignable", "finish_tick", "ops", "pipeline", "ready", "session", "state_counts")
 
     def __init__(self, pipeline: "Pipeline", session: "PolicySession", arrival_tick: int) -> None:
         self.pipeline = pipeline
@@ -201,10 +195,11 @@ class RuntimeStatus:
 
 
 class Pipeline:
-    """A graph of operators that arrived together."""
+    """A graph of operators that arrived together.
 
-    __slots__ = ("arrival_seconds", "has_failures", "pipeline_id", "priority", "remaining_operators", "status",
-                 "total_operators")  # fmt: skip
+    `total_operators` and `remaining_operators` (not yet complete) are counts; `has_failures` tells whether any of its
+    operators ever failed; `arrival_seconds` is the time of the call that brought it.
+    """
 
     def __init__(self, pipeline_id: str, priority: Priority, total: int, session: "PolicySession") -> None:
         self.pipeline_id = pipeline_id
@@ -277,8 +272,6 @@ class Assignment:
         IllegalAction: There is no operator, one of them is not assignable, or a size is not a finite number > 0.
     """
 
-    __slots__ = ("container_id", "cpu", "force_run", "is_resume", "ops", "pipeline_id", "pool_id", "priority", "ram")
-
     def __init__(
         self,
         ops: Iterable[Operator],
@@ -316,8 +309,6 @@ class Assignment:
 class Suspend:
     """Asks to suspend a container; allowed at the call after one of its inner operators completed."""
 
-    __slots__ = ("container_id", "pool_id")
-
     def __init__(self, container_id: str, pool_id: int) -> None:
         self.container_id = container_id
         self.pool_id = pool_id
@@ -325,9 +316,6 @@ class Suspend:
 
 class Container:
     """A running, suspending or suspended container."""
-
-    __slots__ = ("assignment", "at_boundary", "container_id", "done", "error", "number", "operators", "pool_id",
-                 "position", "priority", "session", "start_tick")  # fmt: skip
 
     def __init__(self, number: int, assignment: Assignment, session: "PolicySession", start_tick: int) -> None:
         self.number = number
@@ -363,8 +351,6 @@ class Container:
 
 class ExecutionResult:
     """How a container ended; `error` is None, "OOM" or "timeout"."""
-
-    __slots__ = ("container_id", "cpu", "error", "ops", "pool_id", "priority", "ram")
 
     def __init__(self, container: Container, error: str | None) -> None:
         self.ops = container.operators
@@ -432,7 +418,7 @@ class Executor:
 
     def get_allocated_ram_gb(self) -> float:
         """Memory given to containers in GB."""
-        return sum(pool.max_ram_pool - pool.avail_ram_pool for pool in self.pools)
+        return math.fsum(pool.max_ram_pool - pool.avail_ram_pool for pool in self.pools)
 
 
 class Clock:
@@ -549,7 +535,11 @@ class PolicySession:
                 init(self.scheduler)
         except (Exception, SystemExit) as error:  # the border to a foreign program: whatever it raises is its fault
             return _fault(error)
-        return {}
+        return self._take_wake()
+
+    def _take_wake(self) -> Message:
+        ticks, self.wake = self.wake, None
+        return {} if ticks is None else {"w": ticks}
 
     def step(self, message: Message) -> Message:
         """Applies what happened, calls the policy and returns what it wants."""
@@ -656,14 +646,12 @@ class PolicySession:
         if not (isinstance(answer, tuple | list) and len(answer) == 2):
             raise IllegalAction(f"schedule() must return (suspensions, assignments), got {_short(answer)}")
         suspensions, assignments = answer
-        message: Message = {}
+        message = self._take_wake()
         self._answer_tick = self.now
         if suspensions:
             message["s"] = [self._read_suspension(each) for each in _items(suspensions, "suspensions")]
         if assignments:
             message["a"] = [self._read_assignment(each) for each in _items(assignments, "assignments")]
-        if self.wake is not None:
-            message["w"], self.wake = self.wake, None
         return message
 
     def _read_suspension(self, suspend: object) -> list[int]:
@@ -740,12 +728,10 @@ def _public(of: type) -> list[str]:
 
 
 def _fault(error: BaseException) -> Message:
-    """The fault message of an exception; its traceback starts at the program's own frames."""
+    """The fault message of an exception; its traceback has the program's own frames only."""
     here = sys._getframe().f_code.co_filename
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == here and trace.tb_next is not None:
-        trace = trace.tb_next
-    text = "".join(traceback.format_exception(type(error), error, trace, limit=-12))
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != here]
+    text = "".join([*traceback.format_list(frames[-12:]), *traceback.format_exception_only(error)])
     if isinstance(error, HiddenTruth):
         return {"fault": ["hidden", str(error), text]}
     if isinstance(error, IllegalAction):

@@ -4,13 +4,21 @@ Everything here is the hidden truth. A scheduler sees `thekla.simulators.lakehou
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
 from types import MappingProxyType
 
-__all__ = ["CPU_SCALINGS", "SCAN_GB_PER_SECOND", "OperatorSpec", "PipelineSpec", "PriorityClass", "Trace", "Work"]
+__all__ = [
+    "CPU_SCALINGS",
+    "SCAN_GB_PER_SECOND",
+    "OperatorSpec",
+    "PipelineSpec",
+    "PriorityClass",
+    "Trace",
+    "Work",
+    "visiting_order",
+]
 
 SCAN_GB_PER_SECOND = 20
 """Rate at which every operator reads its input, in GB/s, whatever its CPUs."""
@@ -114,10 +122,6 @@ class PipelineSpec:
                         f"give positions of earlier operators, 0 to {position - 1}"
                     )
 
-    def visiting_order(self) -> tuple[int, ...]:
-        """Positions of the operators in the breadth-first order in which a scheduler sees them."""
-        return _breadth_first(tuple(operator.parents for operator in self.operators))
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trace:
@@ -138,9 +142,11 @@ class Trace:
             seen.add(pipeline.id)
 
 
-@lru_cache(maxsize=4096)
-def _breadth_first(parents: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-    """Roots first; then every child as soon as its last parent has been visited."""
+def visiting_order(parents: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Positions of operators, given those of their parents, in the order in which a scheduler sees them.
+
+    It is breadth first: the roots, then every child as soon as its last parent has been visited.
+    """
     children: list[list[int]] = [[] for _ in parents]
     missing = [len(set(of)) for of in parents]
     for position, of in enumerate(parents):

@@ -47,4 +47,4 @@ def builtin_policy(name: str) -> views.PolicySession:
     Raises:
         KeyError: There is no built-in policy of that name.
     """
-    return load_policy(policy_source(name), filename=f"{name}.py")
+    return load_policy(policy_source(name), filename=f"<policy {name}>")

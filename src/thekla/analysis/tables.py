@@ -1,0 +1,200 @@
+"""Tables of a run as plain text, for the terminal, Markdown and HTML alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from thekla.analysis.ladder import Ladder, Rung, Standing
+from thekla.analysis.reading import RunView
+from thekla.analysis.statistics import Interval
+from thekla.analysis.wording import SPLIT_NAMES, rung_label, with_unit
+from thekla.core.problem import Split
+from thekla.core.visible import duration, number, visible
+
+__all__ = [
+    "ROLE_NAMES",
+    "Table",
+    "failures_table",
+    "interval_text",
+    "ladder_table",
+    "ledger_table",
+    "measures_table",
+    "operators_table",
+    "screening_note",
+    "standing_text",
+    "summary_table",
+]
+
+ROLE_NAMES: Mapping[str, str] = {
+    "trivial": "no-op",
+    "rule": "simple rule",
+    "state_of_the_art": "state of the art",
+    "oracle": "oracle (hidden truth)",
+    "published": "published figure",
+    "bound": "bound",
+    "seed": "starting point",
+    "winner": "found by this run",
+    "leader": "best so far",
+    "finalist": "finalist",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of text under a title; columns after the first `left` are numbers and are set to the right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    left: int = 1
+
+
+def standing_text(standing: Standing | None) -> str:
+    """A standing as one text: score and interval, `failed`, or a dash."""
+    if standing is None:
+        return "-"
+    if standing.score is None:
+        return "failed"
+    if standing.interval is None:
+        return number(standing.score)
+    return f"{number(standing.score)} {interval_text(standing.interval)}"
+
+
+def interval_text(interval: Interval) -> str:
+    """An interval with one digit less than a score."""
+    return f"[{number(interval.low, digits=4)}, {number(interval.high, digits=4)}]"
+
+
+def ladder_table(view: RunView, steps: Ladder) -> Table:
+    """Rungs by split, with intervals."""
+    stated = any(rung.stated is not None for rung in steps.rungs)
+    heads = [SPLIT_NAMES[split] for split in steps.splits]
+    rows = [_ladder_row(rung, steps.splits, stated=stated) for rung in steps.rungs]
+    better = "lower" if view.objective.direction == "minimize" else "higher"
+    return Table(
+        title="Ladder",
+        columns=("policy", "role", *heads, *(("as published",) if stated else ())),
+        rows=tuple(rows),
+        note=f"{view.objective.name} in {view.objective.unit or 'no unit'}, {better} is better; "
+        f"{view.objective.aggregate} over instances, with 95 % bootstrap intervals.",
+        left=2,
+    )
+
+
+def _ladder_row(rung: Rung, splits: Iterable[Split], *, stated: bool) -> tuple[str, ...]:
+    cells = [standing_text(rung.standings.get(split)) for split in splits]
+    last = (number(rung.stated),) if stated else ()
+    return (visible(rung_label(rung)), ROLE_NAMES.get(rung.role, rung.role), *cells, *last)
+
+
+def measures_table(view: RunView, steps: Ladder) -> Table | None:
+    """Further objectives and measures on the most telling split; None if there are none."""
+    for split in (Split.HOLDOUT, Split.PUBLIC, Split.VALIDATION, Split.TRAIN):
+        best = steps.best.standings.get(split) if steps.best else None
+        if best is None or not best.measures:
+            continue
+        names = list(best.measures)
+        units = {measure.name: measure.unit for measure in view.settings.measures}
+        units |= {objective.name: objective.unit for objective in view.settings.objectives}
+        rows = [
+            (visible(rung_label(rung)), *(number(standing.measures.get(name)) for name in names))
+            for rung in steps.rungs
+            if (standing := rung.standings.get(split)) is not None and standing.measures
+        ]
+        heads = tuple(f"{name} ({units[name]})" if units.get(name) else name for name in names)
+        note = f"Means over the {SPLIT_NAMES[split]} instances; measures are shown, not optimised."
+        return Table(title="Measures", columns=("policy", *heads), rows=tuple(rows), note=note)
+    return None
+
+
+def failures_table(view: RunView) -> Table:
+    """Failures by kind and stage."""
+    rows = [(str(row.kind).replace("_", " "), row.stage, str(row.count), number(row.cpu_s)) for row in view.failures]
+    return Table(
+        title="Failures",
+        columns=("kind", "stage", "candidates", "CPU s"),
+        rows=tuple(rows),
+        note=screening_note(view),
+        left=2,
+    )
+
+
+def screening_note(view: RunView) -> str:
+    """What the checks before the simulator saved, in a sentence."""
+    screening = view.screening
+    found = f"{screening.rejected} programs and {screening.duplicates} duplicates"
+    stopped = f"The checks stopped {found} before any simulator ran"
+    if screening.saved_cpu_s is None or screening.mean_cpu_s is None:
+        return f"{stopped}."
+    return (
+        f"{stopped}. At {number(screening.mean_cpu_s, digits=3)} CPU s for an average counted evaluation that saved "
+        f"{duration(screening.saved_cpu_s)} of CPU."
+    )
+
+
+def operators_table(view: RunView) -> Table:
+    """What the generator's operators earned."""
+    rows = [
+        (
+            visible(row.operator),
+            str(row.told),
+            f"{row.scored / row.told:.0%}".replace("%", " %"),
+            str(row.improved),
+            str(row.records),
+            number(row.best),
+        )
+        for row in view.operators
+    ]
+    return Table(
+        title="Operators",
+        columns=(
+            "operator",
+            "tried",
+            "scored",
+            "better than parent",
+            "new best",
+            f"best ({view.objective.unit})" if view.objective.unit else "best",
+        ),
+        rows=tuple(rows),
+        note="An operator earns credit by a child that beats its best parent, and by a new best of the run.",
+    )
+
+
+def ledger_table(view: RunView) -> Table:
+    """Money and time spent."""
+    ledger = view.ledger
+    cost = f"${ledger.cost_usd:,.4f}" if ledger.cost_usd or ledger.unpriced_calls else "none"
+    if ledger.unpriced_calls:
+        cost = f"at least {cost} ({ledger.unpriced_calls} calls without a known price)"
+    rows = [
+        ("proposals", f"{ledger.proposals:,}"),
+        ("counted evaluations", f"{ledger.evaluations:,}"),
+        ("duplicates, not evaluated again", f"{ledger.duplicates:,}"),
+        ("first event to last, pauses included", duration(ledger.span_s)),
+        ("CPU of the search's evaluations", duration(ledger.search_cpu_s)),
+        ("CPU of judging finalists and ladder", duration(ledger.judging_cpu_s)),
+        ("largest memory of a guest", f"{number(ledger.peak_memory_mb, digits=3)} MB"),
+        ("cost of generator calls", cost),
+    ]
+    if ledger.input_tokens or ledger.output_tokens:
+        rows.append(("tokens in, out", f"{ledger.input_tokens:,}, {ledger.output_tokens:,}"))
+    return Table(title="Ledger", columns=("what", "spent"), rows=tuple(rows))
+
+
+def summary_table(view: RunView, steps: Ladder) -> Table:
+    """The run in a few lines."""
+    settings = view.settings
+    best = steps.best
+    rows = [
+        ("problem", f"{settings.problem.name}, suite {settings.problem.suite}, version {settings.problem_version}"),
+        ("status", f"{view.status}{f' ({view.stop_reason})' if view.stop_reason else ''}"),
+        ("sandbox", settings.tier),
+        ("seed", str(settings.seed)),
+        ("best", visible(rung_label(best)) if best else "none scored"),
+        ("events", f"{view.events:,}"),
+    ]
+    if view.curve:
+        rows.insert(5, ("best on train", with_unit(view.curve[-1].score, view.objective)))
+    return Table(title="Run", columns=("what", "value"), rows=tuple(rows), left=2)

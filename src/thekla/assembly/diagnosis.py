@@ -1,0 +1,114 @@
+"""`thekla doctor`: what this machine and this installation can do, found by trying."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import thekla
+from thekla.assembly.sessions import folder
+from thekla.core import registry
+from thekla.core.errors import TheklaError
+
+__all__ = ["DoctorReport", "DoctorRow", "DoctorSection", "doctor"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorRow:
+    """A finding; `ok` is None where it is neither good nor bad."""
+
+    name: str
+    value: str
+    ok: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorSection:
+    """Findings that belong together."""
+
+    title: str
+    rows: Sequence[DoctorRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorReport:
+    """All findings; `ok` says whether a run with the default sandbox would start."""
+
+    sections: Sequence[DoctorSection]
+    ok: bool
+
+
+def doctor(runs: Path | None = None) -> DoctorReport:
+    """Try the sandbox's claims on this machine, and look at the installation."""
+    sandbox, strict = _sandbox()
+    return DoctorReport(sections=[_installation(), _components(), _run_files(runs), *sandbox], ok=strict)
+
+
+def _installation() -> DoctorSection:
+    packages = ("numpy", "libcst", "pydantic", "sqlalchemy", "rich", "typer", "jinja2")
+    rows = [
+        DoctorRow(name="thekla", value=thekla.__version__),
+        DoctorRow(name="python", value=f"{platform.python_version()} at {sys.executable}"),
+        DoctorRow(name="system", value=f"{platform.system()} {platform.release()} {platform.machine()}"),
+        DoctorRow(name="processors", value=str(os.cpu_count())),
+    ]
+    for package in packages:
+        try:
+            rows.append(DoctorRow(name=package, value=version(package), ok=True))
+        except PackageNotFoundError:
+            rows.append(DoctorRow(name=package, value='not installed; run: pip install "thekla[problems]"', ok=False))
+    return DoctorSection(title="Installation", rows=rows)
+
+
+def _components() -> DoctorSection:
+    rows = []
+    for group in registry.GROUPS:
+        broken = []
+        for name in registry.names(group):
+            try:
+                registry.load(group, name)
+            except TheklaError as error:
+                broken.append(str(error))
+        names = ", ".join(registry.names(group)) or "none"
+        rows.append(DoctorRow(name=group, value="; ".join([names, *broken]), ok=not broken))
+    return DoctorSection(title="Components", rows=rows)
+
+
+def _run_files(runs: Path | None) -> DoctorSection:
+    place = folder(runs).path
+    existing = next(path for path in (place, *place.parents) if path.exists())
+    writable = os.access(existing, os.W_OK) and os.statvfs(existing).f_flag & os.ST_RDONLY == 0
+    free_mb = os.statvfs(existing).f_bavail * os.statvfs(existing).f_frsize / 2**20
+    return DoctorSection(
+        title="Run files",
+        rows=[
+            DoctorRow(name="folder", value=str(place)),
+            DoctorRow(name="writable", value="yes" if writable else f"no: {existing} is read-only", ok=writable),
+            DoctorRow(name="free", value=f"{free_mb:,.0f} MB", ok=free_mb > 100),
+        ],
+    )
+
+
+def _sandbox() -> tuple[list[DoctorSection], bool]:
+    from thekla.sandbox import diagnose
+
+    report = diagnose()
+    verdict = DoctorRow(name="strict", value=report.reason or "holds", ok=report.holds)
+    kernel = [DoctorRow(name=name, value=value) for name, value in report.kernel.items()]
+    attacks = [
+        DoctorRow(name=found.name, value=f"{'stopped' if found.stopped else 'works'}: {found.detail}", ok=found.stopped)
+        for found in report.probes
+    ]
+    sections = [
+        DoctorSection(title="Sandbox", rows=[verdict, *kernel]),
+        DoctorSection(title="Attacks on the sandbox, tried just now", rows=attacks),
+    ]
+    if report.residue:
+        rows = [DoctorRow(name=f"{number}", value=text) for number, text in enumerate(report.residue, 1)]
+        sections.append(DoctorSection(title="What a program in it can still learn or do", rows=rows))
+    return sections, report.holds

@@ -1,0 +1,1 @@
+"""The gallery: one folder per problem, as data and small files."""

@@ -1,0 +1,6 @@
+"""Prompt Generator: a ticket and the history become a prompt of named sections. Pure; it knows the core only."""
+
+from thekla.prompting.brief import BriefBuilder
+from thekla.prompting.tokens import estimate_tokens
+
+__all__ = ["BriefBuilder", "estimate_tokens"]

@@ -1,0 +1,145 @@
+"""The history of a run, folded once: credit of operators, children by parent, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from thekla.core.evaluation import Failed, FailureKind, Scored
+from thekla.core.problem import Objective
+from thekla.core.program import CandidateId, ProgramId
+from thekla.core.run import IMPORT, SEED, Told
+
+__all__ = ["Credit", "Fold", "Setback", "first_line", "parts_of"]
+
+_HALF_LIFE = 200.0  # evaluations after which a success counts half
+_DECAY = 0.5 ** (1.0 / _HALF_LIFE)
+_PREFIX = 12  # hexadecimal digits of a program id: a chance of 1e-9 of one collision among 700 programs
+_MOST_TRIED = 256  # remembered children of one program
+_MOST_SETBACKS = 64  # remembered ways in which the children of one program failed
+_MESSAGE = 200  # characters of a message or of an instance's feedback
+_NOT_ITS_FAULT = frozenset({FailureKind.INFRASTRUCTURE, FailureKind.DUPLICATE})
+
+
+def parts_of(operator: str) -> tuple[str, ...]:
+    """The single edits that an operator's name lists, each once: `cap+sort+cap` is `cap` and `sort`."""
+    return tuple(dict.fromkeys(part for part in operator.split("+") if part))
+
+
+@dataclass(slots=True)
+class Credit:
+    """What one operator has earned; all four numbers decay with a half-life of 200 evaluations.
+
+    Args:
+        gain: Sum of relative improvements over the better parent, each at most 1.
+        step: The evaluation up to which the numbers are decayed.
+    """
+
+    tried: float = 0.0
+    improved: float = 0.0
+    failed: float = 0.0
+    gain: float = 0.0
+    step: int = 0
+
+    def at(self, step: int) -> tuple[float, float, float, float]:
+        """Tried, improved, failed and gain as they count at a later step."""
+        factor = _DECAY ** (step - self.step)
+        return self.tried * factor, self.improved * factor, self.failed * factor, self.gain * factor
+
+    def earn(self, step: int, *, improved: bool, failed: bool, gain: float) -> None:
+        """Add one evaluation."""
+        self.tried, self.improved, self.failed, self.gain = self.at(step)
+        self.step = step
+        self.tried += 1.0
+        self.improved += improved
+        self.failed += failed
+        self.gain += gain
+
+
+def first_line(text: str) -> str:
+    """The first line of a text, cut to 200 characters."""
+    line = text.strip().split("\n", 1)[0].rstrip()
+    return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE - 3]}..."
+
+
+@dataclass(slots=True)
+class Setback:
+    """One way in which children of a program failed: how often, and after which edit first."""
+
+    operator: str
+    count: int = 0
+
+
+@dataclass
+class Fold:
+    """What the brief needs of a history, kept up to date told by told."""
+
+    objective: Objective
+    told: list[Told] = field(default_factory=list)
+    by_candidate: dict[CandidateId, Told] = field(default_factory=dict)
+    setbacks: dict[ProgramId, dict[tuple[str, str], Setback]] = field(default_factory=dict)
+    tried: dict[ProgramId, dict[str, None]] = field(default_factory=dict)
+    credit: dict[str, Credit] = field(default_factory=dict)
+    best: Told | None = None
+    best_gain: float | None = None
+    evaluations: int = 0
+    improved_at: int = 0
+
+    def extends(self, history: Sequence[Told]) -> bool:
+        """Whether the fold is that of a beginning of the history."""
+        beginning = history[: len(self.told)]  # equal objects are told apart from others at once: 0.1 ms for 10,000
+        return (beginning if isinstance(beginning, list) else list(beginning)) == self.told
+
+    def advance(self, history: Sequence[Told]) -> None:
+        """Take in what the history has beyond the fold."""
+        for told in history[len(self.told) :]:
+            self._take(told)
+
+    def gain_of(self, told: Told | None) -> float | None:
+        """The gain of a scored candidate on the first objective, None for any other."""
+        if told is None or not isinstance(told.outcome, Scored):
+            return None
+        score = told.outcome.scores.get(self.objective.name)
+        return None if score is None else self.objective.gain(score)
+
+    def _take(self, told: Told) -> None:
+        self.told.append(told)
+        self.evaluations += 1
+        candidate = told.candidate
+        gain = self.gain_of(told)
+        if gain is not None and (self.best_gain is None or gain > self.best_gain):
+            self.best, self.best_gain, self.improved_at = told, gain, self.evaluations
+        if told.ticket.operator not in (SEED, IMPORT):
+            operator = candidate.operator if candidate is not None else told.ticket.operator
+            self._remember(told, operator)
+            self._credit(told, operator, gain)
+        if candidate is not None:
+            self.by_candidate.setdefault(candidate.id, told)
+
+    def _remember(self, told: Told, operator: str) -> None:
+        if not told.ticket.parents:
+            return
+        parent = told.ticket.parents[0].program.id
+        if told.candidate is not None:
+            tried = self.tried.setdefault(parent, {})
+            tried[told.candidate.program.id[:_PREFIX]] = None
+            if len(tried) > _MOST_TRIED:
+                del tried[next(iter(tried))]
+        if isinstance(told.outcome, Failed) and told.outcome.kind not in _NOT_ITS_FAULT:
+            setbacks = self.setbacks.setdefault(parent, {})
+            key = (str(told.outcome.kind), first_line(told.outcome.message))
+            if key in setbacks or len(setbacks) < _MOST_SETBACKS:
+                setbacks.setdefault(key, Setback(operator)).count += 1
+
+    def _credit(self, told: Told, operator: str, gain: float | None) -> None:
+        if isinstance(told.outcome, Failed) and told.outcome.kind in _NOT_ITS_FAULT:
+            return
+        parents = [self.gain_of(self.by_candidate.get(parent.id)) for parent in told.ticket.parents]
+        known = [parent for parent in parents if parent is not None]
+        earned = 0.0
+        if gain is not None and known and gain > max(known):
+            earned = min(1.0, (gain - max(known)) / max(abs(max(known)), 1e-12))
+        for part in parts_of(operator):
+            self.credit.setdefault(part, Credit()).earn(
+                self.evaluations, improved=earned > 0.0, failed=isinstance(told.outcome, Failed), gain=earned
+            )

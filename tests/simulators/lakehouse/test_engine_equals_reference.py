@@ -1,0 +1,154 @@
+"""The event-driven engine against a lakehouse that visits every tick, on random small traces and policies."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thekla.simulators.lakehouse import (
+    Compat,
+    OperatorSpec,
+    Params,
+    PipelineSpec,
+    PriorityClass,
+    RunResult,
+    Trace,
+    Work,
+    load_policy,
+    policy_source,
+    simulate,
+)
+from thekla.simulators.lakehouse.workload import CPU_SCALINGS
+
+from .reference import Lakehouse
+
+# Acts at random, but only when something has happened that is a reason to call a policy.
+RANDOM_POLICY = """
+from random import Random
+
+def init(s):
+    s.known, s.acted, s.suspended = [], False, 0
+
+def schedule(s, results, pipelines):
+    s.known += pipelines
+    pools = s.executor.pools
+    suspended = sum(len(pool.suspended_containers) for pool in pools)
+    stoppable = [each for pool in pools for each in pool.active_containers if each.can_suspend_container()]
+    if not (results or pipelines or s.acted or stoppable or suspended != s.suspended):
+        return [], []
+    s.suspended = suspended
+    random = Random(f"SEED/{s.clock.now_ticks()}")
+    suspensions = [Suspend(each.container_id, each.pool_id) for each in stoppable if random.random() < 0.5]
+    assignments = []
+    for pool in pools:
+        cpu, ram = pool.avail_cpu_pool, pool.avail_ram_pool
+        for pipeline in random.sample(s.known, len(s.known)):
+            status = pipeline.runtime_status()
+            counts = status.state_counts
+            if pipeline.priority == Priority.QUERY and status.has_timed_out():
+                continue
+            ready = status.get_ops(ASSIGNABLE_STATES, require_parents_complete=True)
+            if not ready or random.random() < 0.3:
+                continue
+            if s.params["multi_operator_containers"] and counts[OperatorState.ASSIGNED] == 0 \\
+                    and counts[OperatorState.RUNNING] == 0 and counts[OperatorState.SUSPENDING] == 0:
+                ready = status.get_ops(ASSIGNABLE_STATES)
+            elif not s.params["multi_operator_containers"]:
+                ready = ready[:1]
+            share = random.choice([0.1, 0.25, 1 / 3, 0.5, 1.0])
+            size = pool.max_cpu_pool * share, pool.max_ram_pool * random.choice([0.05, share, 0.5])
+            free = ram if not s.params["allow_memory_overcommit"] else size[1]
+            if size[0] > cpu or size[1] > free:
+                if random.random() < 0.995:
+                    continue
+            cpu, ram = cpu - size[0], ram - size[1]
+            assignments.append(Assignment(ready, size[0], size[1], pipeline.priority, pool.pool_id))
+    s.acted = bool(suspensions or assignments)
+    return suspensions, assignments
+"""
+
+works = st.builds(
+    Work,
+    cpu_seconds=st.sampled_from([0.1, 1.0, 3.3, 12.0]),
+    cpu_scaling=st.sampled_from(sorted(CPU_SCALINGS)),
+    storage_read_gb=st.sampled_from([0.7, 5.0, 20.5, 55.0]),
+    memory_gb=st.sampled_from([None, None, None, 0.0, 0.5, 24.0, 60.1]),
+)
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> Trace:
+    pipelines = []
+    seconds = 0.0
+    for number in range(draw(st.integers(1, 8))):
+        seconds += draw(st.sampled_from([0.0, 0.0, 0.299, 1.7, 6.0, -0.5]))
+        operators = tuple(
+            OperatorSpec(
+                name=f"op{position}",
+                parents=tuple(sorted(draw(st.sets(st.integers(0, position - 1), max_size=2)))) if position else (),
+                work=draw(works),
+            )
+            for position in range(draw(st.integers(1, 5)))
+        )
+        pipelines.append(
+            PipelineSpec(
+                id=f"x{number}",
+                arrival_seconds=seconds,
+                priority=draw(st.sampled_from(PriorityClass)),
+                operators=operators,
+            )
+        )
+    return Trace(name="random", pipelines=tuple(pipelines))
+
+
+@st.composite
+def lakehouses(draw: st.DrawFn) -> tuple[Params, Compat]:
+    compat: Compat = draw(st.sampled_from(["eudoxia-pin", "eudoxia-cur"]))
+    new = compat == "eudoxia-cur"
+    params = Params(
+        duration=draw(st.sampled_from([10, 30.5, 60])),
+        ticks_per_second=draw(st.sampled_from([7, 10, 20])),
+        num_pools=draw(st.integers(1, 3)),
+        cpus_per_pool=draw(st.sampled_from([1, 10, 64])),
+        ram_gb_per_pool=draw(st.sampled_from([55, 110, 150.5])),
+        multi_operator_containers=draw(st.booleans()),
+        allow_memory_overcommit=new and draw(st.booleans()),
+        max_job_seconds=draw(st.sampled_from([0, 4.2, 20])) if new else 0,
+    )
+    return params, compat
+
+
+def assert_equal(result: RunResult, reference: Lakehouse, compat: Compat) -> None:
+    pipelines = [(each.pipeline_id, each.arrival_tick, each.finish_tick) for each in reference.pipelines]
+    assert list(result.pipelines) == pipelines
+    assert [list(lives) for lives in result.container_tick_times] == [pool.lives for pool in reference.pools]
+    assert (result.fault.tick if result.fault else None) == reference.crashed_at
+    statistics = result.statistics
+    if result.fault is None:
+        assert statistics.pipelines_all.timeout_count == sum(each.given_up for each in reference.pipelines)
+        assert statistics.assignments == reference.assignments
+        assert statistics.suspensions == reference.suspensions
+        assert statistics.failure_error_counts == reference.errors
+        if compat == "eudoxia-cur":
+            means = [math.fsum(column) / len(column) for column in zip(*reference.samples, strict=True)]
+            assert statistics.mean_memory_allocated_percent == pytest.approx(means[0], rel=1e-9, abs=1e-9)
+            assert statistics.mean_memory_consumed_percent == pytest.approx(means[1], rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=100)
+@given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
+def test_random_policy_gives_the_same_run(trace: Trace, lakehouse: tuple[Params, Compat], seed: int) -> None:
+    params, compat = lakehouse
+    source = RANDOM_POLICY.replace("SEED", str(seed))
+    result = simulate(trace, load_policy(source), params, compat)
+    assert_equal(result, Lakehouse(trace, params, compat).run(source), compat)
+
+
+@settings(max_examples=40)
+@given(trace=traces(), lakehouse=lakehouses(), policy=st.sampled_from(["naive", "priority", "overbook"]))
+def test_builtin_policy_gives_the_same_run(trace: Trace, lakehouse: tuple[Params, Compat], policy: str) -> None:
+    params, compat = lakehouse
+    source = policy_source(policy)
+    result = simulate(trace, load_policy(source), params, compat)
+    assert_equal(result, Lakehouse(trace, params, compat).run(source), compat)
