@@ -86,7 +86,7 @@ def test_damaged_file_is_never_silently_wrong(
             assert list(run.events(RUN)) == chained_events(COUNT)
 
 
-def test_flip_in_the_log_loses_nothing(originals: dict[str, Path], tmp_path: Path) -> None:
+def test_flip_in_the_log_does_not_lose_what_the_rest_of_it_repeats(originals: dict[str, Path], tmp_path: Path) -> None:
     for number, where in enumerate((0.1, 0.3, 0.5, 0.7, 0.9)):
         folder = tmp_path / str(number)
         folder.mkdir()

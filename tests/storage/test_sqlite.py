@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from thekla.core.errors import StorageError
 from thekla.core.events import Event, EventKind, next_event
 from thekla.storage import MemoryRun, RunFile
+from thekla.storage.lease import is_held
 from thekla.storage.rows import COLUMNS, FORMAT, meta_row
 from thekla.testing.stores import chained_events
 
@@ -210,7 +211,7 @@ def test_events_and_durable_facts_wait_for_the_disk(tmp_path: Path) -> None:
     with RunFile.create(tmp_path / "run.thekla", RUN) as run:
         writing = run._writer()
         levels = [
-            connection.exec_driver_sql("PRAGMA synchronous").scalar() for connection in (writing.full, writing.normal)
+            connection.execute("PRAGMA synchronous").fetchone()[0] for connection in (writing.full, writing.normal)
         ]
         assert levels == [2, 1]
 
@@ -220,6 +221,7 @@ def test_second_writer_of_the_same_process_is_refused(tmp_path: Path) -> None:
         fill(run, chained_events(1))
         with pytest.raises(StorageError, match=f"written by process {os.getpid()}"):
             RunFile.open(run.path)
+        assert is_held(run.path)  # and asking does not drop the lock
         fill(run, chained_events(2)[1:])
     with RunFile.open(run.path) as run:
         assert len(list(run.events(RUN))) == 2
@@ -238,10 +240,12 @@ def test_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -> 
         writer.stdout.readline()
         with pytest.raises(StorageError, match=f"written by process {writer.pid}"):
             RunFile.open(path)
+        assert is_held(path)
         with RunFile.open(path, read_only=True) as reader:
             assert len(list(reader.events(RUN))) == 2
         writer.kill()
         writer.wait()
+        assert not is_held(path)
     with RunFile.open(path) as run:
         assert run.recovery is None
         fill(run, chained_events(3)[2:])

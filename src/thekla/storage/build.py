@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from sqlalchemy.exc import DBAPIError
 
 from thekla.storage.check import wal_of
 from thekla.storage.faults import os_fault, sqlite_fault
 from thekla.storage.rows import Row
-from thekla.storage.schema import TABLES, connect, make_schema, open_to_write
+from thekla.storage.schema import make_schema, open_to_write, write
 
 __all__ = ["build", "finish_build", "sync_to_disk"]
 
@@ -28,20 +27,15 @@ def build(path: Path, run_id: str, rows: Mapping[str, Sequence[Row]]) -> None:
     draft, finished = _draft_of(path), _finished_of(path)
     try:
         _remove(draft)
-        with contextlib.closing(connect(lambda: open_to_write(draft, create=True), synchronous="NORMAL")) as connection:
+        with contextlib.closing(open_to_write(draft, synchronous="NORMAL", create=True)) as connection:
             make_schema(connection, run_id)
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            for table, its_rows in rows.items():
-                if its_rows:
-                    connection.execute(TABLES[table].insert(), its_rows)
-            connection.exec_driver_sql("COMMIT")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            write(connection, rows)
         sync_to_disk(draft)
         draft.rename(finished)
         finish_build(path)
-    except DBAPIError as error:
+    except sqlite3.Error as error:
         _remove(draft)
-        raise sqlite_fault(error.orig, path) from error
+        raise sqlite_fault(error, path) from error
     except OSError as error:
         raise os_fault(error, path) from error
 

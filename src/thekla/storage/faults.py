@@ -32,11 +32,11 @@ def _code(error: sqlite3.Error) -> int:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
 
 
-def is_full(error: BaseException | None) -> bool:
+def is_full(error: sqlite3.Error | OSError) -> bool:
     """Whether the disk, or the user's share of it, is full."""
     if isinstance(error, sqlite3.Error):
         return _code(error) == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in _FULL_ERRNOS
+    return error.errno in _FULL_ERRNOS
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -55,10 +55,8 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _code(error) not in refused
 
 
-def sqlite_fault(error: BaseException | None, path: Path) -> StorageError:
+def sqlite_fault(error: sqlite3.Error, path: Path) -> StorageError:
     """What to tell the user when SQLite raised `error` over the run file at `path`."""
-    if not isinstance(error, sqlite3.Error):
-        return StorageError(f"run file {path} cannot be used: {error}")
     match _code(error):
         case sqlite3.SQLITE_FULL:
             return _full(path)

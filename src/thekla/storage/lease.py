@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from thekla.core.errors import StorageError
@@ -12,6 +13,7 @@ from thekla.storage.faults import is_full, os_fault
 
 __all__ = ["Lease", "is_held"]
 
+_ATTEMPTS, _PAUSE_S = 4, 0.02
 _held: dict[tuple[int, int], int] = {}  # (device, inode) -> process: a lock does not keep its own process out
 
 
@@ -38,7 +40,7 @@ class Lease:
             self._refuse_own()
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(descriptor)
             except BlockingIOError as error:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", errors="replace").strip()
                 os.close(descriptor)
@@ -70,6 +72,16 @@ class Lease:
         with contextlib.suppress(OSError):  # the lock goes with the descriptor; a file left behind is taken over
             self._path.unlink()
         os.close(self._descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Lock the file, past the instants for which `is_held` of another process has it."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_PAUSE_S)
+    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def is_held(run_file: Path) -> bool:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, Text, bindparam, create_engine, select
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, bindparam, select
+from sqlalchemy.dialects.sqlite.pysqlite import dialect
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql import ClauseElement
 
 from thekla.storage.check import BUSY_TIMEOUT_S, schema_digest
 from thekla.storage.pages import PAGE_BYTES
-from thekla.storage.rows import COLUMNS, FACT_TABLES, FORMAT, meta_row
+from thekla.storage.rows import COLUMNS, FACT_TABLES, FORMAT, Row, meta_row
 
-__all__ = [
-    "BLOB_BY_DIGEST",
-    "FACT_BY_KEY",
-    "ROWS_AFTER",
-    "TABLES",
-    "connect",
-    "make_schema",
-    "open_to_write",
-]
+__all__ = ["BLOB_BY_DIGEST", "FACT_BY_KEY", "ROWS_AFTER", "TABLES", "make_schema", "open_to_write", "write"]
 
 _metadata = MetaData()
 TABLES: Final = {
@@ -67,54 +61,70 @@ TABLES: Final = {
 }
 assert all(tuple(table.columns.keys()) == COLUMNS[name] for name, table in TABLES.items())
 
-# A page of rows at a time: a reader that pauses holds no snapshot, so the writer's log can be folded back.
+
+def _text(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=dialect(paramstyle="named")))
+
+
+# Compiled once: through an engine, which compiles or looks up each time, a row costs twice the CPU.
+INSERT: Final = {name: _text(table.insert()) for name, table in TABLES.items()}
 ROWS_AFTER: Final = {
-    name: select(table).where(table.c.seq > bindparam("after")).order_by(table.c.seq).limit(256)
+    name: _text(select(table).where(table.c.seq > bindparam("after")).order_by(table.c.seq))
     for name, table in TABLES.items()
     if "seq" in table.c
 }
-BLOB_BY_DIGEST: Final = select(TABLES["blob"]).where(TABLES["blob"].c.digest == bindparam("digest"))
-FACT_BY_KEY: Final = {name: select(TABLES[name]).where(TABLES[name].c.key == bindparam("key")) for name in FACT_TABLES}
+BLOB_BY_DIGEST: Final = _text(select(TABLES["blob"]).where(TABLES["blob"].c.digest == bindparam("digest")))
+FACT_BY_KEY: Final = {
+    name: _text(select(TABLES[name]).where(TABLES[name].c.key == bindparam("key"))) for name in FACT_TABLES
+}
 
 
-def connect(opened: Callable[[], sqlite3.Connection], *, synchronous: Literal["FULL", "NORMAL"]) -> Connection:
-    """A connection without implicit transactions, over what `opened` returns.
+def open_to_write(path: Path, *, synchronous: Literal["FULL", "NORMAL"], create: bool = False) -> sqlite3.Connection:
+    """A connection without implicit transactions to a file that is there, or to a new one.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: SQLite refuses.
+        sqlite3.Error: SQLite refuses.
     """
-    engine = create_engine("sqlite://", creator=opened, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    connection = engine.connect()
-    connection.exec_driver_sql(f"PRAGMA synchronous={synchronous}")
-    return connection
-
-
-def open_to_write(path: Path, *, create: bool = False) -> sqlite3.Connection:
-    """A connection of SQLite's own to a file that is there, or to a new one."""
     mode = "rwc" if create else "rw"
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=BUSY_TIMEOUT_S,
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    return connection
 
 
-def make_schema(connection: Connection, run_id: str) -> None:
+def write(connection: sqlite3.Connection, rows: Mapping[str, Sequence[Row]]) -> None:
+    """Insert rows by table, all or none.
+
+    Raises:
+        sqlite3.IntegrityError: One is there already.
+        sqlite3.Error: SQLite refuses.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table, its_rows in rows.items():
+            connection.executemany(INSERT[table], its_rows)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def make_schema(connection: sqlite3.Connection, run_id: str) -> None:
     """Lay out an empty file."""
-    connection.exec_driver_sql(f"PRAGMA page_size={PAGE_BYTES}")
-    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    _metadata.create_all(connection, checkfirst=False)
-    for name in TABLES:
+    connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode=WAL")
+    for name, table in TABLES.items():
+        connection.execute(_text(CreateTable(table)))
         for change in ("UPDATE", "DELETE"):
-            connection.exec_driver_sql(
+            connection.execute(
                 f"CREATE TRIGGER {name}_no_{change.lower()} BEFORE {change} ON {name} "
                 f"BEGIN SELECT RAISE(ABORT, 'table {name} is append-only'); END"
             )
-    raw = connection.connection.dbapi_connection
-    assert isinstance(raw, sqlite3.Connection)
-    settings = {"format": str(FORMAT), "run_id": run_id, "schema": schema_digest(raw)}
-    connection.execute(TABLES["meta"].insert(), [meta_row(key, value) for key, value in settings.items()])
-    connection.exec_driver_sql("COMMIT")
+    settings = {"format": str(FORMAT), "run_id": run_id, "schema": schema_digest(connection)}
+    write(connection, {"meta": [meta_row(key, value) for key, value in settings.items()]})

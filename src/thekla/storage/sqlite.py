@@ -10,10 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
-
-from sqlalchemy import Connection, Executable, Table
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from typing import Self, cast
 
 from thekla.core.errors import StorageError
 from thekla.core.events import Event, EventKind
@@ -37,9 +34,12 @@ from thekla.storage.rows import (
     foreign_run,
     unpack_blob,
 )
-from thekla.storage.schema import BLOB_BY_DIGEST, FACT_BY_KEY, ROWS_AFTER, TABLES, connect, open_to_write
+from thekla.storage.schema import BLOB_BY_DIGEST, FACT_BY_KEY, ROWS_AFTER, open_to_write, write
 
 __all__ = ["RunFile", "recover"]
+
+# A reader that pauses holds no snapshot between two lots, so the writer's log can be folded back.
+_ROWS_AT_ONCE = 256
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class RunFile:
         path: Path,
         contents: Contents,
         *,
-        reading: Connection,
+        reading: sqlite3.Connection,
         writing: _Writing | None = None,
         recovery: Recovery | None = None,
     ) -> None:
@@ -74,6 +74,7 @@ class RunFile:
         self._reading = reading
         self._writing = writing
         self._lock = threading.Lock()
+        self._closed = False
 
     @classmethod
     def create(cls, path: Path, run_id: str) -> Self:
@@ -121,13 +122,11 @@ class RunFile:
     def _open_to_read(cls, path: Path) -> Self:
         try:
             contents = check(path, log_is_ours=False)
-            return cls(path, contents, reading=connect(lambda: open_to_read(path), synchronous="NORMAL"))
+            return cls(path, contents, reading=open_to_read(path))
         except DamagedRunError as error:
             if salvage(path) is None:
                 raise not_a_run_file(path, error.found) from error
             raise
-        except DBAPIError as error:
-            raise sqlite_fault(error.orig, path) from error
 
     @classmethod
     def _open_held(cls, path: Path, lease: Lease) -> Self:
@@ -141,8 +140,8 @@ class RunFile:
                 recovery = restore(path, error.found)
                 contents = check(path, log_is_ours=True)
             writing = _Writing(path, lease, reserve)
-        except DBAPIError as error:
-            raise sqlite_fault(error.orig, path) from error
+        except sqlite3.Error as error:
+            raise sqlite_fault(error, path) from error
         except OSError as error:
             raise os_fault(error, path) from error
         return cls(path, contents, reading=writing.normal, writing=writing, recovery=recovery)
@@ -158,8 +157,9 @@ class RunFile:
     def close(self) -> None:
         """Fold the log into the file and let others write; may be called again."""
         with self._lock:
-            if self._reading.closed:
+            if self._closed:
                 return
+            self._closed = True
             self._reading.close()
             if self._writing is not None:
                 self._writing.close()
@@ -188,7 +188,7 @@ class RunFile:
             if any(event.kind is EventKind.ASKED for event in events):
                 writing.refuse_new_work()
             rows = [event_row(event, text, blobs=self._rows["blob"]) for event, text in new]
-            writing.insert(writing.full, TABLES["event"], rows)
+            writing.insert(writing.full, "event", rows)
             self._rows["event"] += len(rows)
             self._chain = new[-1][0].chain
 
@@ -207,7 +207,7 @@ class RunFile:
         with self._lock:
             writing = self._writer()
             if not self._select(BLOB_BY_DIGEST, {"digest": digest}):
-                writing.insert(writing.normal, TABLES["blob"], [blob_row(self._rows["blob"], digest, data)])
+                writing.insert(writing.normal, "blob", [blob_row(self._rows["blob"], digest, data)])
                 self._rows["blob"] += 1
         return digest
 
@@ -245,8 +245,8 @@ class RunFile:
             writing = self._writer()
             row = fact_row(table, self._rows[table], key, value)
             try:
-                writing.insert(writing.full if durable else writing.normal, TABLES[table], [row])
-            except IntegrityError as error:
+                writing.insert(writing.full if durable else writing.normal, table, [row])
+            except sqlite3.IntegrityError as error:
                 raise already_recorded(self.run_id, table, key) from error
             self._rows[table] += 1
 
@@ -259,19 +259,20 @@ class RunFile:
             yield from rows
             after = cast(int, rows[-1][0])
 
-    def _select(self, statement: Executable, arguments: Mapping[str, Data]) -> Sequence[Sequence[object]]:
+    def _select(self, statement: str, arguments: Mapping[str, str | int]) -> Sequence[Sequence[object]]:
         self._refuse_closed()
         try:
-            return cast("Sequence[Sequence[object]]", self._reading.execute(statement, arguments).fetchall())
-        except DBAPIError as error:
-            raise sqlite_fault(error.orig, self.path) from error
+            with contextlib.closing(self._reading.execute(statement, arguments)) as cursor:
+                return cursor.fetchmany(_ROWS_AT_ONCE)
+        except sqlite3.Error as error:
+            raise sqlite_fault(error, self.path) from error
 
     def _refuse_other(self, run_id: str) -> None:
         if run_id != self.run_id:
             raise foreign_run(run_id, self.run_id)
 
     def _refuse_closed(self) -> None:
-        if self._reading.closed:
+        if self._closed:
             raise StorageError(f"run file {self.path} was closed; open it again")
 
     def _writer(self) -> _Writing:
@@ -289,8 +290,8 @@ class _Writing:
         self._lease = lease
         self._reserve = reserve
         with contextlib.ExitStack() as undo:
-            self.full = undo.enter_context(connect(lambda: open_to_write(path), synchronous="FULL"))
-            self.normal = undo.enter_context(connect(lambda: open_to_write(path), synchronous="NORMAL"))
+            self.full = undo.enter_context(contextlib.closing(open_to_write(path, synchronous="FULL")))
+            self.normal = undo.enter_context(contextlib.closing(open_to_write(path, synchronous="NORMAL")))
             reserve.hold()
             undo.pop_all()
 
@@ -301,44 +302,31 @@ class _Writing:
                 "so no new ticket is asked; free some space, then resume the run"
             )
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def insert(self, connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:
         """Write rows of one table, all or none.
 
         Raises:
-            IntegrityError: One is there already.
+            sqlite3.IntegrityError: One is there already.
             StorageError: They cannot be written.
         """
         try:
             try:
-                _transact(connection, table, rows)
-            except DBAPIError as error:
-                if not is_full(error.orig) or not self._reserve.release():
+                write(connection, {table: rows})
+            except sqlite3.Error as error:
+                if not is_full(error) or not self._reserve.release():
                     raise
                 logger.warning("the disk of %s is full; the reserve is given up, no new work is begun", self._path)
-                _transact(connection, table, rows)
-        except IntegrityError:
+                write(connection, {table: rows})
+        except sqlite3.IntegrityError:
             raise
-        except DBAPIError as error:
-            raise sqlite_fault(error.orig, self._path) from error
+        except sqlite3.Error as error:
+            raise sqlite_fault(error, self._path) from error
 
     def close(self) -> None:
         self._reserve.release()  # before the last connection folds the log into the file, which may need the space
         self.normal.close()
         self.full.close()
         self._lease.release()
-
-
-def _transact(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        connection.execute(table.insert(), rows)
-        connection.exec_driver_sql("COMMIT")
-    except BaseException:
-        raw = cast(Any, connection.connection.dbapi_connection)
-        assert isinstance(raw, sqlite3.Connection)
-        if raw.in_transaction:
-            connection.exec_driver_sql("ROLLBACK")
-        raise
 
 
 def recover(path: Path) -> Recovery | None:
