@@ -278,6 +278,11 @@ class StrictSandbox:
         """What the kernel granted."""
         return self._zygote(()).features
 
+    @property
+    def zygote_pid(self) -> int:
+        """Process id of the zygote for interfaces without wheels; all of its guests descend from it."""
+        return self._zygote(()).pid
+
     def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> StrictGuest:
         """A fresh guest with the program loaded; its `random` is seeded from `seed`.
 
@@ -289,11 +294,11 @@ class StrictSandbox:
         wheels = tuple(sorted(set(interface.wheels)))
         zygote = self._zygote(wheels)
         try:
-            forked = zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
+            forked = self._fork(zygote, interface, limits)
         except ZygoteDied as error:
             _log.warning("%s; starting it again", error)
             zygote = self._restart(wheels, zygote)
-            forked = zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
+            forked = self._fork(zygote, interface, limits)
         guest = StrictGuest(zygote, forked, limits)
         try:
             guest.exchange(order, frame_bytes=math.inf)
@@ -301,6 +306,10 @@ class StrictSandbox:
             guest.close()
             raise
         return guest
+
+    def _fork(self, zygote: Zygote, interface: Interface, limits: Limits) -> ForkedGuest:
+        zygote.prepare(interface.guest_source)
+        return zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
 
     def close(self) -> None:
         """End all guests."""

@@ -6,6 +6,7 @@ Nothing here is trusted: a program may rewrite it, and gains no more than giving
 from __future__ import annotations
 
 import array
+import functools
 import importlib.abc
 import importlib.machinery
 import inspect
@@ -127,12 +128,22 @@ def _compiled(path: str, text: str) -> types.CodeType:
         raise Refusal("syntax", f"{type(error).__name__}: {error} (File {path!r})") from None
 
 
+@functools.lru_cache(maxsize=16)
+def interface_code(source: str) -> types.CodeType:
+    """The compiled source of an interface. The zygote calls this beforehand and its guests inherit the result.
+
+    Raises:
+        SyntaxError, ValueError: It does not parse.
+    """
+    return compile(source, f"<{_INTERFACE}>", "exec", dont_inherit=True)
+
+
 def _run_interface(module: types.ModuleType, order: Mapping[str, Any], ask: Callable[..., Any]) -> dict[str, Any]:
     if not order["source"]:
         return {name: _asking(name, ask) for name in order["names"]}
     module.__dict__["ask"] = ask
     try:
-        exec(compile(order["source"], f"<{_INTERFACE}>", "exec", dont_inherit=True), module.__dict__)
+        exec(interface_code(order["source"]), module.__dict__)
         names = getattr(module, "names", None)
         return {} if names is None else dict(names())
     except Exception as error:  # a plug-in border: the problem's own source
@@ -234,6 +245,7 @@ def seed_everything(seed: int) -> None:
         original(self, seeds.number() if a is None else a, version)
 
     random.Random.seed = seed_method  # type: ignore[method-assign]  # unseeded generators draw from the stream
+    random.seed = types.MethodType(seed_method, random.seed.__self__)  # type: ignore[attr-defined]  # bound at import
     os.urandom = seeds.urandom
     random._urandom = seeds.urandom  # type: ignore[attr-defined]  # SystemRandom, and through it secrets and numpy
     random.seed(seed)
