@@ -145,3 +145,13 @@ def test_settings_are_those_that_were_written() -> None:
     started = read_run(journal.events, journal.blob).settings
     assert isinstance(started, Started)
     assert encode(started) == encode(dataclasses.replace(settings(), budget=started.budget))
+
+
+def test_joined_operators_are_credited_each() -> None:
+    journal = JournalBuilder()
+    journal.state(settings())
+    journal.seed(Program.from_text("seed"), at(100))
+    journal.try_program("a", Program.from_text("a"), at(50), parents=["seed-0"], operator="delete+sort+delete")
+    journal.try_program("b", Program.from_text("b"), at(60), parents=["a"], operator="sort")
+    rows = {row.operator: (row.told, row.improved) for row in read_run(journal.events, journal.blob).operators}
+    assert rows == {"delete": (1, 1), "sort": (2, 1)}

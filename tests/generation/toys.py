@@ -151,7 +151,16 @@ SCHEDULER_BLOCKS = (
         name="remembered_size",
         kind="statement",
         type="",
-        text="{want: gb} = max({want: gb}, getattr({s: State}, 'wanted_ram', {}).get({ops: list[Operator]}[0].name, 0))",
+        text=(
+            "{want: gb} = max({want: gb}, "
+            "getattr({s: State}, 'wanted_ram', {}).get({ops: list[Operator]}[0].name, 0))"
+        ),
+    ),
+    Block(
+        name="remember",
+        kind="statement",
+        type="",
+        text="{table: dict[str, gb]}[{pipeline: Pipeline}.pipeline_id] = {size: gb}",
     ),
     Block(name="skip_small", kind="statement", type="", text="if {size: gb} < {least: gb}:\n    continue\n"),
 )

@@ -116,8 +116,11 @@ def test_guest_runs_without_root(sandbox: StrictSandbox) -> None:
 def test_broken_zygote_is_started_again(sandbox: StrictSandbox) -> None:
     broken = sandbox.zygote_pid
     os.kill(broken, signal.SIGKILL)
-    assert answer(sandbox, *ECHO, 5) == 5
+    end = time.monotonic() + 10.0
+    while sandbox.zygote_pid == broken and time.monotonic() < end:  # it may live on for an instant
+        assert answer(sandbox, *ECHO, 5) == 5
     assert sandbox.zygote_pid != broken
+    assert answer(sandbox, *ECHO, 5) == 5
 
 
 def test_death_of_the_zygote_is_no_fault_of_the_candidate(sandbox: StrictSandbox) -> None:

@@ -110,6 +110,8 @@ class Screening:
 class OperatorCredit:
     """What one operator of the generator earned.
 
+    A proposal that joins several, as in `delete+sort`, counts for each of them.
+
     Args:
         told: Outcomes of its proposals.
         improved: Candidates that scored better than the best of their parents.
@@ -402,7 +404,8 @@ def _credit(
             continue
         parents = [gains[parent] for parent in candidate.parents if parent in gains]
         improved = score is not None and bool(parents) and objective.gain(score) > max(parents)
-        rows.setdefault(candidate.operator or "unnamed", []).append((score, improved, candidate.id in records))
+        for operator in dict.fromkeys((candidate.operator or "unnamed").split("+")):
+            rows.setdefault(operator, []).append((score, improved, candidate.id in records))
     credits = [_operator_credit(operator, told, objective) for operator, told in rows.items()]
     return tuple(sorted(credits, key=lambda row: (-row.records, -row.improved, -row.told, row.operator)))
 

@@ -158,7 +158,8 @@ def operators_table(view: RunView) -> Table:
             f"best ({view.objective.unit})" if view.objective.unit else "best",
         ),
         rows=tuple(rows),
-        note="An operator earns credit by a child that beats its best parent, and by a new best of the run.",
+        note="An operator earns credit by a child that beats its best parent, and by a new best of the run; a proposal "
+        "that joins several counts for each.",
     )
 
 

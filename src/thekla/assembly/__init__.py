@@ -3,20 +3,22 @@
 Every command of the line, and every other window on the house, goes through the functions here.
 """
 
+from thekla.analysis.description import Description
+from thekla.analysis.tables import Table
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.options import RunOptions, load_options
-from thekla.assembly.reading import RunRow, diff, list_runs, view, write_report
-from thekla.assembly.sessions import Interrupted, RunResult, resume, run
+from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
+from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 
 __all__ = [
     "DemoResult",
+    "Description",
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
-    "Interrupted",
     "LadderRow",
     "Observer",
     "ProblemRow",
@@ -24,7 +26,9 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "RunRow",
+    "Table",
     "demo",
+    "describe",
     "diff",
     "doctor",
     "evaluate",
@@ -32,6 +36,7 @@ __all__ = [
     "list_runs",
     "load_options",
     "problems",
+    "program",
     "resume",
     "run",
     "view",

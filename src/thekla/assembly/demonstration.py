@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from thekla.analysis.ladder import Ladder, Rung
 from thekla.analysis.ladder import ladder as ladder_of
 from thekla.analysis.reading import RunView
-from thekla.assembly.gallery import LadderRow, ladder
+from thekla.assembly.gallery import LadderRow
 from thekla.assembly.options import RunOptions
 from thekla.assembly.reading import view, write_report
 from thekla.assembly.sessions import run
@@ -42,27 +42,21 @@ class DemoResult:
     """
 
     run_id: str
-    rows: Sequence[LadderRow]
+    ladder: Sequence[LadderRow]
     summary: Mapping[str, Data]
     policy: str
     report: Path
 
 
-def demo(
-    *, runs: Path | None, seed: int = 0, observer: Observer, on_ladder: Callable[[Sequence[LadderRow]], None]
-) -> DemoResult:
-    """Show the ladder, search, judge the winner where the search never was, and write the report.
-
-    `on_ladder` hears the ladder of the public suite before the search begins.
+def demo(*, runs: Path | None, seed: int = 0, observer: Observer) -> DemoResult:
+    """Search, judge the winner and the ladder where the search never was, and write the report.
 
     Raises:
         SandboxError: The sandbox cannot be had.
         StorageError: The run file or the report cannot be written.
-        Interrupted: Ctrl-C; the run can be resumed.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed.
     """
     begun_s = time.monotonic()
-    rungs = ladder(DEMO.problem, REPORTED, str(Split.TRAIN), sandbox=DEMO.sandbox, workers=DEMO.workers)
-    on_ladder(rungs)
     ended = run(DEMO.model_copy(update={"seed": seed}), runs=runs, observer=observer)
     seen = view(ended.run_id, runs)
     (report,) = write_report(ended.run_id, runs, html=ended.path.with_suffix(".html"), markdown=None)
@@ -71,7 +65,7 @@ def demo(
         raise TheklaError(f"run {ended.run_id} found nothing that has a score; its report says why: {report}")
     return DemoResult(
         run_id=ended.run_id,
-        rows=rungs,
+        ladder=_rows(seen, Split.PUBLIC),
         summary=_summary(seen, ended.run_id, report, wall_s=time.monotonic() - begun_s),
         policy=program.text,
         report=report,
@@ -109,6 +103,31 @@ def _summary(seen: RunView, run_id: str, report: Path, *, wall_s: float) -> dict
 def _score(rung: Rung | None, split: Split) -> float | None:
     standing = rung.standings.get(split) if rung is not None else None
     return standing.score if standing is not None else None
+
+
+def _rows(seen: RunView, split: Split) -> list[LadderRow]:
+    """The ladder on one split, worst first."""
+    rows = []
+    for rung in ladder_of(seen).rungs:
+        standing = rung.standings.get(split)
+        if standing is None:
+            continue
+        interval = standing.interval
+        rows.append(
+            LadderRow(
+                name=rung.name,
+                role=rung.role,
+                score=standing.score,
+                objective=seen.objective.name,
+                unit=seen.objective.unit,
+                failed=standing.failed,
+                low=interval.low if interval else None,
+                high=interval.high if interval else None,
+                instances=standing.instances,
+                source=rung.source or rung.description,
+            )
+        )
+    return rows
 
 
 def _all_rungs(steps: Ladder, split: Split) -> dict[str, Data]:

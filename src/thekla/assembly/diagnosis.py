@@ -11,10 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import thekla
+from thekla.assembly.sessions import folder
 from thekla.core import registry
 from thekla.core.errors import TheklaError
-
-from thekla.assembly.sessions import folder
 
 __all__ = ["DoctorReport", "DoctorRow", "DoctorSection", "doctor"]
 
@@ -99,17 +98,17 @@ def _sandbox() -> tuple[list[DoctorSection], bool]:
     from thekla.sandbox import diagnose
 
     report = diagnose()
+    verdict = DoctorRow(name="strict", value=report.reason or "holds", ok=report.holds)
     kernel = [DoctorRow(name=name, value=value) for name, value in report.kernel.items()]
     attacks = [
-        DoctorRow(name=probe.name, value=f"stopped: {probe.detail}" if probe.stopped else "NOT STOPPED", ok=probe.stopped)
-        for probe in report.probes
+        DoctorRow(name=found.name, value=f"{'stopped' if found.stopped else 'works'}: {found.detail}", ok=found.stopped)
+        for found in report.probes
     ]
-    verdict = DoctorRow(name="strict", value=report.reason or "holds", ok=report.holds)
     sections = [
         DoctorSection(title="Sandbox", rows=[verdict, *kernel]),
         DoctorSection(title="Attacks on the sandbox, tried just now", rows=attacks),
     ]
     if report.residue:
-        rows = [DoctorRow(name=str(i), value=text) for i, text in enumerate(report.residue, 1)]
-        sections.append(DoctorSection(title="What a program in it can still learn", rows=rows))
+        rows = [DoctorRow(name=f"{number}", value=text) for number, text in enumerate(report.residue, 1)]
+        sections.append(DoctorSection(title="What a program in it can still learn or do", rows=rows))
     return sections, report.holds

@@ -49,6 +49,8 @@ class LadderRow:
     name: str
     role: str
     score: float | None
+    objective: str
+    unit: str
     failed: str = ""
     low: float | None = None
     high: float | None = None
@@ -100,11 +102,22 @@ def ladder(
     ]
     if Split(split) in _published_on(package):
         rows += [
-            LadderRow(name=name, role="published", score=value, source=source)
+            LadderRow(
+                name=name, role="published", score=value, source=source, objective=objective.name, unit=objective.unit
+            )
             for name, (value, source) in package.problem.published.items()
         ]
     if objective.name in bound:
-        rows.append(LadderRow(name="bound", role="bound", score=bound[objective.name], source="no policy can beat it"))
+        rows.append(
+            LadderRow(
+                name="bound",
+                role="bound",
+                score=bound[objective.name],
+                source="proven",
+                objective=objective.name,
+                unit=objective.unit,
+            )
+        )
     return rows
 
 
@@ -155,10 +168,19 @@ def _published_on(package: ProblemPackage) -> frozenset[Split]:
 
 
 def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, source: str) -> LadderRow:
-    if isinstance(outcome, Failed):
-        return LadderRow(name=name, role=role, score=None, failed=f"{outcome.kind}: {outcome.message}", source=source)
-    assert isinstance(outcome, Scored)
     objective = package.problem.objective
+    if isinstance(outcome, Failed):
+        failed = f"{outcome.kind}: {outcome.message}"
+        return LadderRow(
+            name=name,
+            role=role,
+            score=None,
+            failed=failed,
+            source=source,
+            objective=objective.name,
+            unit=objective.unit,
+        )
+    assert isinstance(outcome, Scored)
     scores = {instance: result.scores[objective.name] for instance, result in outcome.instances.items()}
     interval = bootstrap_interval(list(scores.values()), AGGREGATES[objective.aggregate], rng=stream(0, "ladder", name))
     return LadderRow(
@@ -169,4 +191,6 @@ def _rung(package: ProblemPackage, name: str, role: str, outcome: Outcome, sourc
         high=interval.high if interval else None,
         instances=scores,
         source=source,
+        objective=objective.name,
+        unit=objective.unit,
     )

@@ -7,8 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from thekla.analysis.description import Description
+from thekla.analysis.description import describe as describe_view
 from thekla.analysis.diff import diff_candidates, program_named
 from thekla.analysis.reading import RunView, read_run
 from thekla.assembly.sessions import folder
@@ -17,7 +20,7 @@ from thekla.core.program import Program
 from thekla.storage import RunFile
 from thekla.storage.lease import is_held
 
-__all__ = ["RunRow", "diff", "list_runs", "program", "view", "write_report"]
+__all__ = ["RunRow", "describe", "diff", "list_runs", "program", "view", "write_report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +29,7 @@ class RunRow:
 
     Args:
         status: `running`, `interrupted`, `closed` or `unreadable`.
-        started_at_s: Seconds since the epoch.
+        started_at: ISO 8601, UTC; empty if it is not known.
         fault: Why the file cannot be read; empty if it can.
     """
 
@@ -39,13 +42,13 @@ class RunRow:
     best: float | None
     objective: str
     unit: str
-    started_at_s: float | None
+    started_at: str
     size_bytes: int
     fault: str = ""
 
 
 def list_runs(runs: Path | None) -> list[RunRow]:
-    """All runs of the folder, oldest first; an unreadable file is listed with the reason."""
+    """All runs of the folder, newest first; an unreadable file is listed with the reason."""
     rows = []
     for summary in folder(runs).list():
         if summary.fault or summary.first is None:
@@ -68,11 +71,11 @@ def list_runs(runs: Path | None) -> list[RunRow]:
                 best=seen.score(best.outcome) if best is not None else None,
                 objective=seen.objective.name,
                 unit=seen.objective.unit,
-                started_at_s=seen.started_at_s,
+                started_at=_iso(seen.started_at_s),
                 size_bytes=summary.size_bytes,
             )
         )
-    return rows
+    return rows[::-1]
 
 
 def view(run: str, runs: Path | None) -> RunView:
@@ -84,6 +87,11 @@ def view(run: str, runs: Path | None) -> RunView:
     """
     with _reading(run, runs) as store:
         return read_run(store.events(store.run_id), store.blob, live=is_held(store.path))
+
+
+def describe(run: str, runs: Path | None) -> Description:
+    """A run in sentences and tables, and as plain data."""
+    return describe_view(view(run, runs))
 
 
 def program(run: str, name: str, runs: Path | None) -> Program:
@@ -103,7 +111,7 @@ def diff(run: str, before: str, after: str, runs: Path | None) -> str:
         return diff_candidates(read_run(store.events(store.run_id), store.blob), store.blob, before, after)
 
 
-def write_report(run: str, runs: Path | None, *, html: Path | None, markdown: Path | None) -> list[Path]:
+def write_report(run: str, runs: Path | None, html: Path | None, markdown: Path | None) -> list[Path]:
     """Write a run's report; without a path, as HTML beside the run file.
 
     Raises:
@@ -127,6 +135,10 @@ def write_report(run: str, runs: Path | None, *, html: Path | None, markdown: Pa
 def _reading(run: str, runs: Path | None) -> Iterator[RunFile]:
     with RunFile.open(folder(runs).find(run), read_only=True) as store:
         yield store
+
+
+def _iso(at_s: float | None) -> str:
+    return "" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _replace(target: Path, text: str) -> None:
@@ -157,7 +169,7 @@ def _unreadable(run_id: str, path: Path, size_bytes: int, fault: str) -> RunRow:
         best=None,
         objective="",
         unit="",
-        started_at_s=None,
+        started_at="",
         size_bytes=size_bytes,
         fault=fault,
     )

@@ -19,7 +19,7 @@ from thekla.assembly.build import (
     started_of,
 )
 from thekla.assembly.options import RunOptions
-from thekla.core.errors import ConfigError, StorageError, TheklaError
+from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
@@ -31,21 +31,9 @@ from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
-__all__ = ["Interrupted", "RunResult", "folder", "resume", "run"]
+__all__ = ["RunResult", "folder", "resume", "run"]
 
 IMPORTED = 10  # programs that `--from` takes over
-
-
-class Interrupted(TheklaError):
-    """The run was stopped from outside; nothing is lost, and it can be resumed.
-
-    Args:
-        run_id: What to resume.
-    """
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"run {run_id} was interrupted; nothing is lost; go on with: thekla resume {run_id}")
-        self.run_id = run_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +62,7 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         ConfigError: The options do not fit together.
         SandboxError: The sandbox cannot be had.
         StorageError: The run file cannot be written.
-        Interrupted: Ctrl-C, or SIGTERM.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     reference = ProblemRef(name=options.problem, suite=options.suite)
     package = build_package(reference)
@@ -101,7 +89,7 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
     Raises:
         StorageError: There is no such run, or it cannot be gone through again.
         ConfigError: Its problem or a component is not installed.
-        Interrupted: Ctrl-C, or SIGTERM.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     path = folder(runs).find(run)
     with RunFile.open(path) as store:
@@ -158,8 +146,8 @@ def _go(
     engine = Engine(parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer)
     try:
         closed = asyncio.run(_until_stopped(engine, service))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        raise Interrupted(run_id) from None
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     return RunResult(run_id=run_id, path=path, finished=True, scored=closed.winner is not None)
 
 

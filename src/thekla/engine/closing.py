@@ -33,16 +33,18 @@ async def close_run(
     evaluator: Evaluator,
     journal: Journal,
     *,
-    seed: Candidate,
-    ranked: Sequence[Candidate],
+    scored: Sequence[tuple[Candidate, Scored]],
     baselines: Sequence[Baseline],
     report: Callable[[str], None],
 ) -> Closed:
     """Judge the finalists on validation, and the best of them beside the ladder on every split, the hold-out last.
 
     The hold-out's seeds derive from the journal's hash at that point: the choice of the winner is already in it.
+
+    Args:
+        scored: All scored candidates in the order in which they were told; the first is the seed.
     """
-    finalists = ranked[:FINALISTS]
+    seed, finalists = scored[0][0], _finalists(problem, scored)
     journal.write(Frozen(finalists=tuple(candidate.id for candidate in finalists)))
     journal.flush()
     report("validation")
@@ -67,6 +69,19 @@ async def close_run(
     journal.write(closed)
     journal.flush()
     return closed
+
+
+def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> list[Candidate]:
+    """The best on train, each another behaviour: of candidates with equal scores on every instance the shortest."""
+    objective = problem.objective
+    kinds: dict[tuple[float, ...], Candidate] = {}
+    for candidate, outcome in scored:
+        scores = tuple(result.scores[objective.name] for result in outcome.instances.values())
+        key = (objective.gain(outcome.scores[objective.name]), *scores)
+        known = kinds.get(key)
+        if known is None or len(candidate.program.text) < len(known.program.text):
+            kinds[key] = candidate
+    return [kinds[key] for key in sorted(kinds, key=lambda key: -key[0])[:FINALISTS]]
 
 
 async def _judge(

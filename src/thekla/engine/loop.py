@@ -15,12 +15,12 @@ from thekla.core.events import EventKind
 from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
+from thekla.core.progress import Observer, Progress
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
 from thekla.engine.closing import close_run
 from thekla.engine.journaling import Journal, Store
-from thekla.engine.progress import Observer, Progress
 
 __all__ = ["Engine", "Parts"]
 
@@ -79,7 +79,7 @@ class Engine:
         self._objective = parts.problem.objective
         self._pending: deque[_Flight] = deque()
         self._history: list[Told] = []
-        self._scored: list[tuple[float, Candidate]] = []  # the record that reports, by gain
+        self._scored: list[tuple[Candidate, Scored]] = []  # the record that reports
         self._seen: dict[ProgramId, CandidateId] = {}
         self._ledger = Ledger()
         self._failures = 0
@@ -108,8 +108,7 @@ class Engine:
             self._parts.problem,
             self._parts.evaluator,
             self._journal,
-            seed=self._scored[0][1],
-            ranked=[candidate for _, candidate in sorted(self._scored, key=lambda pair: -pair[0])],
+            scored=self._scored,
             baselines=self._parts.baselines,
             report=self._report,
         )
@@ -220,7 +219,7 @@ class Engine:
             self._failures += outcome.kind is not FailureKind.DUPLICATE
         elif told.candidate is not None:
             score, gain = outcome.scores[self._objective.name], self._objective.gain
-            self._scored.append((gain(score), told.candidate))
+            self._scored.append((told.candidate, outcome))
             if self._baseline is None:
                 self._baseline = score
             if self._best is None or gain(score) > gain(self._best):

@@ -39,7 +39,7 @@ def section(name: str, text: str, data: Data = None) -> Section:
 def statement_section(problem: Problem) -> Section:
     """What is to be solved, and which objective counts."""
     lines = [f"# Problem: {problem.name}", "", problem.statement.strip(), "", "## Objectives"]
-    lines += [f"- {one.direction} {one.name} ({one.unit}), {one.aggregate} over instances" for one in problem.objectives]
+    lines += [f"- {one.direction} {one.name} ({one.unit}): {one.aggregate} of instances" for one in problem.objectives]
     data: Data = {
         "problem": problem.name,
         "objectives": [
@@ -143,7 +143,7 @@ def operators_section(fold: Fold) -> Section:
     data: dict[str, Data] = {}
     rows: list[tuple[float, str]] = []
     for name, credit in sorted(fold.credit.items()):
-        tried, improved, failed, gain = (round(value, 3) for value in credit.at(fold.evaluations))
+        tried, improved, failed, gain = [round(value, 3) for value in credit.at(fold.evaluations)]
         data[name] = {"tried": tried, "improved": improved, "failed": failed, "gain": gain}
         rows.append((-improved, f"- {name}: tried {tried:.0f}, improved {improved:.1f}, failed {failed:.1f}"))
     lines = ["## Edits so far (recent ones count more)", *(row for _, row in sorted(rows))] if rows else []

@@ -239,11 +239,20 @@ class Zygote:
             if not ready:
                 raise SandboxError(f"the sandbox's zygote gave no answer in {timeout_s:g} s; run: thekla doctor")
             packet, received, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
-        except OSError as error:
-            raise ZygoteDied(f"the sandbox's zygote is gone: {error}") from None
+        except OSError:
+            raise ZygoteDied(self._obituary()) from None
         if not packet:
-            raise ZygoteDied("the sandbox's zygote is gone")
+            raise ZygoteDied(self._obituary())
         return json.loads(packet), received
+
+    def _obituary(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.2)
+        words = ""
+        if self._process.stderr is not None and not self._process.stderr.closed:
+            os.set_blocking(self._process.stderr.fileno(), False)
+            words = (self._process.stderr.read() or b"").decode("utf-8", "replace").strip().rpartition("\n")[2]
+        return f"the sandbox's zygote is gone (exit code {self._process.poll()}) {words}".rstrip()
 
 
 def _sources() -> dict[str, str]:

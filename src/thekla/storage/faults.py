@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from thekla.core.errors import StorageError
 
 __all__ = ["DamagedRunError", "is_damage", "is_full", "not_a_run_file", "os_fault", "sqlite_fault"]
 
+_INDEX_BYTES = 32 << 10  # the step in which SQLite's index of the log grows
 _FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -59,6 +62,8 @@ def sqlite_fault(error: BaseException | None, path: Path) -> StorageError:
     match _code(error):
         case sqlite3.SQLITE_FULL:
             return _full(path)
+        case sqlite3.SQLITE_IOERR if _has_no_room(path):  # SQLite's word when the index of its log finds no space
+            return _full(path)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return _read_only(path)
         case sqlite3.SQLITE_CANTOPEN:
@@ -78,6 +83,12 @@ def os_fault(error: OSError, path: Path) -> StorageError:
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return _read_only(path)
     return StorageError(f"{path} cannot be used: {error.strerror or error}; check the folder and the disk")
+
+
+def _has_no_room(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(path.parent).free < _INDEX_BYTES
+    return False
 
 
 def _full(path: Path) -> StorageError:

@@ -158,9 +158,11 @@ class RunFile:
     def close(self) -> None:
         """Fold the log into the file and let others write; may be called again."""
         with self._lock:
+            if self._reading.closed:
+                return
+            self._reading.close()
             if self._writing is not None:
                 self._writing.close()
-            self._reading.close()
 
     def size_bytes(self) -> int:
         """The disk that the run takes, with its log."""
@@ -258,6 +260,7 @@ class RunFile:
             after = cast(int, rows[-1][0])
 
     def _select(self, statement: Executable, arguments: Mapping[str, Data]) -> Sequence[Sequence[object]]:
+        self._refuse_closed()
         try:
             return cast("Sequence[Sequence[object]]", self._reading.execute(statement, arguments).fetchall())
         except DBAPIError as error:
@@ -267,7 +270,12 @@ class RunFile:
         if run_id != self.run_id:
             raise foreign_run(run_id, self.run_id)
 
+    def _refuse_closed(self) -> None:
+        if self._reading.closed:
+            raise StorageError(f"run file {self.path} was closed; open it again")
+
     def _writer(self) -> _Writing:
+        self._refuse_closed()
         if self._writing is None:
             raise StorageError(f"run file {self.path} is open for reading only; open it for writing")
         return self._writing
@@ -314,9 +322,9 @@ class _Writing:
             raise sqlite_fault(error.orig, self._path) from error
 
     def close(self) -> None:
-        self._reserve.release()  # first: folding the log into the file may need the space
-        self.full.close()
+        self._reserve.release()  # before the last connection folds the log into the file, which may need the space
         self.normal.close()
+        self.full.close()
         self._lease.release()
 
 

@@ -1,5 +1,7 @@
 """Traces as text, and the family of the published loop."""
 
+import sys
+
 import pytest
 from hypothesis import given
 
@@ -13,7 +15,7 @@ from thekla.simulators.lakehouse import (
     read_trace,
     write_trace,
 )
-from thekla.simulators.lakehouse.engine import _delivery_ticks
+from thekla.simulators.lakehouse.arrivals import delivery_ticks
 from thekla.simulators.lakehouse.workload import visiting_order
 
 from .test_engine_equals_reference import traces
@@ -91,12 +93,12 @@ def test_some_arrivals_are_delivered_one_tick_late() -> None:
     late = [tick for tick in range(600_000) if tick * tick_length / tick_length > tick]
     assert len(late) == 6102
     rows = "".join(f"p{tick},{tick * tick_length!r},QUERY,op1,,1,const,,5\n" for tick in late)
-    assert _delivery_ticks(read_trace(HEADER + rows), tick_length) == [tick + 1 for tick in late]
+    assert delivery_ticks(read_trace(HEADER + rows), tick_length) == [tick + 1 for tick in late]
 
 
 def test_out_of_order_arrivals_wait_for_those_listed_before_them() -> None:
     trace = read_trace(HEADER + "p1,2,QUERY,a,,1,const,,5\np2,1,QUERY,a,,1,const,,5\np3,-1,QUERY,a,,1,const,,5\n")
-    assert _delivery_ticks(trace, 0.1) == [20, 20, 20]
+    assert delivery_ticks(trace, 0.1) == [20, 20, 20]
 
 
 @pytest.mark.parametrize(
@@ -117,3 +119,9 @@ def test_workload_parameters_are_checked(values: dict[str, float], found: str) -
 def test_three_shares_that_sum_to_one_up_to_rounding_are_accepted() -> None:
     # The original refuses these: 0.6 + 0.3 + 0.1 is not 1 in floats.
     WorkloadParams(interactive_prob=0.6, query_prob=0.3, batch_prob=0.1)
+
+
+def test_generating_without_numpy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install \"thekla\[problems\]\""):
+        loop_trace(0, 10)

@@ -15,6 +15,7 @@ from thekla.core.visible import number, short_number, visible
 __all__ = ["SHADES", "HeatCell", "HeatMap", "heat_maps"]
 
 SHADES = 9
+_LONGEST_NAME = 8  # characters that a column of numbers leaves room for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,16 @@ class HeatCell:
 
 @dataclass(frozen=True, kw_only=True)
 class HeatMap:
-    """Rows of cells under short instance names; `stem` is what was cut off them all."""
+    """Rows of cells under short instance names; `stem` is what was cut off them all.
+
+    Args:
+        names: Where the instances' names are long, the columns are numbered and these are the names; else empty.
+    """
 
     split: str
     stem: str
     columns: tuple[str, ...]
+    names: tuple[str, ...]
     rows: tuple[tuple[str, tuple[HeatCell, ...]], ...]
 
 
@@ -59,10 +65,13 @@ def _heat_map(steps: Ladder, split: Split, objective: Objective) -> HeatMap | No
                 yield HeatCell(text=short_number(score), exact=exact, shade=shade(score))
 
     stem = _common_stem(instances)
+    short = tuple(visible(name[len(stem) :]) for name in instances)
+    numbered = max(map(len, short)) > _LONGEST_NAME
     return HeatMap(
         split=SPLIT_NAMES[split],
         stem=visible(stem),
-        columns=tuple(visible(name[len(stem) :]) for name in instances),
+        columns=tuple(str(place) for place in range(1, len(short) + 1)) if numbered else short,
+        names=short if numbered else (),
         rows=tuple((visible(rung_label(rung)), tuple(cells(rung))) for rung in rungs),
     )
 

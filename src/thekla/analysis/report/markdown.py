@@ -47,7 +47,8 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
     for map_ in heat_maps(steps, view.objective):
         rows = tuple((label, *(cell.text for cell in cells)) for label, cells in map_.rows)
         title = f"Instance by instance: {map_.split}"
-        note = f"Instances {map_.stem}…" if map_.stem else ""
+        listed = "; ".join(f"{place} {name}" for place, name in enumerate(map_.names, start=1))
+        note = f"Instances {map_.stem}… {listed}".strip() if map_.stem or listed else ""
         yield from _table(Table(title=title, columns=("policy", *map_.columns), rows=rows, note=note))
     measures = measures_table(view, steps)
     for table in (failures_table(view), measures, operators_table(view), ledger_table(view)):

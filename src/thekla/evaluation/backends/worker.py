@@ -35,6 +35,8 @@ def main() -> int:
     os.dup2(2, 1)  # whatever prints must not break the wire
     settings = read_message(source)
     assert isinstance(settings, dict)
+    if settings["processor"] is not None:
+        os.sched_setaffinity(0, {int(settings["processor"])})
     try:
         reference = decode(ProblemRef, settings["problem"])
         package: ProblemPackage = registry.load("problems", reference.name)(reference.suite, **reference.arguments)

@@ -92,11 +92,13 @@ class Grammar:
     def _steps(self, phrase: Phrase) -> list[Phrase]:
         record = self.language.records.get(phrase.type.name)
         steps = []
-        if record is not None:
+        if record is not None and not self.language.members(phrase.type):
             for one in record.fields:
+                if self.language.may_be_none(one.type):
+                    continue
                 steps.append(Phrase(f"{phrase.text}.{one.name}", self.language.attribute(phrase.type, one.name)))
             for method in record.methods:
-                if not method.parameters:
+                if not method.parameters and not self.language.may_be_none(method.result):
                     steps.append(Phrase(f"{phrase.text}.{method.name}()", parse_type(method.result)))
         for (owner, name), type_ in self.state.items():
             if owner == phrase.type.name and type_ != ANY:
@@ -134,8 +136,11 @@ class Grammar:
             options.append((2, "seen"))
         if numeric and constant:
             options.append((3, "constant"))
-        if numeric and depth > 0 and (observed or blocks):
+        if numeric and depth > 0 and (observed or blocks) and not self.language.members(wanted):
             options.append((2, "composed"))
+        tables = [one for one in self.observables(scope) if self._is_table(one.type, wanted)] if depth > 0 else []
+        if tables:
+            options.append((4, "looked up"))
         if wanted == STR and constant and not options:
             return None
         while options:
@@ -163,11 +168,26 @@ class Grammar:
             return rng.choice(seen)
         if kind == "constant":
             return Phrase(self.constant(wanted, rng), wanted)
+        if kind == "looked up":
+            return self._looked_up(wanted, scope, rng)
         if kind == "block":
             block = rng.choice(blocks)
             fillings = self.fill(block, scope, rng, depth=depth - 1)
             return None if fillings is None else Phrase(filled(block, fillings), parse_type(block.type))
         return self._composed(wanted, scope, rng, depth - 1)
+
+    def _is_table(self, type_: Type, wanted: Type) -> bool:
+        return type_.name == "dict" and len(type_.args) == 2 and self.language.fits(type_.args[1], wanted)
+
+    def _looked_up(self, wanted: Type, scope: Scope, rng: Random) -> Phrase | None:
+        """What a dictionary in scope has for a key in scope, with something else where it has nothing."""
+        table = rng.choice([one for one in self.observables(scope) if self._is_table(one.type, wanted)])
+        key_type, value_type = table.type.args
+        key = self.draw(key_type, scope, rng, depth=0, constant=False)
+        other = self.draw(value_type, scope, rng, depth=0)
+        if key is None or other is None:
+            return None
+        return Phrase(f"{table.text}.get({key.text}, {other.text})", value_type)
 
     def _offers(self, block: Block, wanted: Type) -> bool:
         return block.kind == "expression" and self.language.fits(parse_type(block.type), wanted)
@@ -186,6 +206,9 @@ class Grammar:
 
     def constant(self, type_: Type, rng: Random, *, positive: bool = False) -> str:
         """A number: one seen with the type (or its half or double), a structural one, or any size between 1 and 500."""
+        members = self.language.members(type_)
+        if members:
+            return rng.choice(members)
         seen = self.numbers.get(type_.name, ())
         whole = self.language.is_whole(type_)
         pick = rng.random()
@@ -246,7 +269,7 @@ class Grammar:
         else:
             right = self.draw(left.type, scope, rng, depth=min(depth, 1))
         if right is None or right.text == left.text:
-            return None
+            right = Phrase(self.constant(left.type, rng), left.type)
         operator = rng.choice(("<", "<", "<=", ">", ">", ">=", "=="))
         return Phrase(f"{bracketed(left.text)} {operator} {bracketed(right.text)}", BOOL)
 
@@ -346,9 +369,15 @@ class Grammar:
         return None
 
     def lists(self, scope: Scope) -> list[Phrase]:
-        """Lists in scope whose items have a known type, as names or as attributes."""
+        """Lists in scope that are the program's to sort: names and attributes of its own, of a known item type."""
         return [
             phrase
             for phrase in self.observables(scope)
-            if phrase.type.name == "list" and element_of(phrase.type) != ANY and "(" not in phrase.text
+            if phrase.type.name == "list"
+            and element_of(phrase.type) != ANY
+            and (phrase.text in scope or self._is_state(phrase.text, scope))
         ]
+
+    def _is_state(self, text: str, scope: Scope) -> bool:
+        owner, _, attribute = text.rpartition(".")
+        return owner in scope and (scope[owner].name, attribute) in self.state

@@ -49,7 +49,8 @@ def use_of(block: Block, hole: Hole) -> Use:
     if re.search(rf"(?m)^\s*{hole.stand_in}\s*([-+*/%]|//)?=(?!=)", text):
         return "name"
     changes = "append|appendleft|add|clear|extend|insert|pop|popleft|remove|reverse|sort|update"
-    return "place" if re.search(rf"\b{hole.stand_in}\.({changes})\(", text) else "value"
+    changed = re.search(rf"\b{hole.stand_in}(\.({changes})\(|\[[^\n]*\]\s*=(?!=))", text)
+    return "place" if changed else "value"
 
 
 def filled(block: Block, fillings: Mapping[str, str]) -> str:

@@ -98,7 +98,7 @@ class _Walk(ExpressionWalk):
         """Walk the statements of a block; `scope` ends as it is after the last of them."""
         if not isinstance(owner, cst.IndentedBlock | cst.Module):
             return
-        statements = tuple(one for one in owner.body if isinstance(one, cst.BaseStatement))
+        statements = tuple(owner.body)
         scopes: list[Scope] = []
         slot = len(self.bodies)
         for index, statement in enumerate(owner.body):

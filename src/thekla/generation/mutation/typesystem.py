@@ -108,11 +108,14 @@ class Language:
     records: Mapping[str, RecordType] = field(init=False)
     numbers: frozenset[str] = field(init=False)
     names: Mapping[str, Type] = field(init=False)
+    units: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", {record.name: record for record in self.interface.types})
         object.__setattr__(self, "numbers", frozenset(self.interface.numbers) | _PLAIN)
         object.__setattr__(self, "names", {name: parse_type(text) for name, text in self.interface.names.items()})
+        named = {name for name in self.numbers - _PLAIN if not self.members(Type(name))}
+        object.__setattr__(self, "units", frozenset(named))
 
     @property
     def count(self) -> Type:
@@ -124,12 +127,16 @@ class Language:
         return type_.name in self.numbers
 
     def is_unit(self, type_: Type) -> bool:
-        """Whether the type is a number with a unit, such as `gb`."""
-        return type_.name in self.numbers and type_.name not in _PLAIN
+        """Whether the type is a number with a unit, such as `gb`; enumerations are ordered but measure nothing."""
+        return type_.name in self.units
 
     def is_whole(self, type_: Type) -> bool:
         """Whether values of the type are whole numbers."""
         return type_.name in ("int", "count")
+
+    def may_be_none(self, annotation: str) -> bool:
+        """Whether an annotation allows None, so that a value of it is no safe operand."""
+        return "None" in annotation or "Optional" in annotation
 
     def fits(self, have: Type, want: Type) -> bool:
         """Whether a value of type `have` may stand where `want` is asked for."""
@@ -148,6 +155,13 @@ class Language:
         return not want.args or not have.args or all(
             self.fits(one, other) for one, other in zip(have.args, want.args, strict=False)
         )
+
+    def members(self, type_: Type) -> tuple[str, ...]:
+        """Texts of an enumeration's members, such as `Priority.QUERY`; none for a type that is no enumeration."""
+        record = self.records.get(type_.name)
+        if record is None or self.names.get(type_.name) != Type("type", (type_,)):
+            return ()
+        return tuple(f"{type_.name}.{one.name}" for one in record.fields if one.type == type_.name)
 
     def attribute(self, owner: Type, name: str) -> Type:
         """The type of `owner.name` for a declared field (or a member of a declared enumeration), else `any`."""

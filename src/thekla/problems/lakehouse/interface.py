@@ -225,7 +225,7 @@ def interface() -> Interface:
             ),
         ),
         types=_TYPES,
-        numbers=("int", "float", "count", "cpu", "gb", "seconds", "number", "Priority"),
+        numbers=("int", "float", "count", "cpu", "gb", "seconds", "number"),
         names={
             "ASSIGNABLE_STATES": "list[OperatorState]",
             "Assignment": "type[Assignment]",
@@ -258,6 +258,7 @@ VOCABULARY = Vocabulary(
         _expression("waiting", "seconds", "{pipeline: Pipeline}.waiting_seconds", "Time since the arrival."),
         _expression("arrival", "seconds", "{pipeline: Pipeline}.arrival_seconds", "Time of the arrival."),
         _expression("class", "Priority", "{pipeline: Pipeline}.priority", "Class of a pipeline."),
+        _expression("rank of the class", "number", "int({pipeline: Pipeline}.priority)", "1, 2 or 3; queries are 1."),
         _expression("had failures", "bool", "{pipeline: Pipeline}.has_failures", "Whether memory ran out before."),
         _expression("failures", "count", "{op: Operator}.failures", "How often an operator ran out of memory."),
         _expression("children", "count", "len({op: Operator}.children)", "Operators that wait for one."),
@@ -273,7 +274,9 @@ VOCABULARY = Vocabulary(
             "The same share of the CPUs as of the memory.",
         ),
         _statement("cap a size", "{size: gb} = min({size: gb}, {limit: gb})", "Ask for no more memory than a limit."),
-        _statement("cap the cpus", "{size: cpu} = min({size: cpu}, {limit: cpu})", "Ask for no more CPUs than a limit."),
+        _statement(
+            "cap the cpus", "{size: cpu} = min({size: cpu}, {limit: cpu})", "Ask for no more CPUs than a limit."
+        ),
         _statement("raise a size", "{size: gb} = max({size: gb}, {least: gb})", "Ask for at least so much memory."),
         _statement(
             "grow after a failure",
@@ -319,7 +322,10 @@ VOCABULARY = Vocabulary(
             "Serve operators in the order of a number.",
         ),
         _expression(
-            "roomiest pool", "Pool", "max({pools: list[Pool]}, key=lambda each: each.avail_ram_pool)", "Most free memory."
+            "roomiest pool",
+            "Pool",
+            "max({pools: list[Pool]}, key=lambda each: each.avail_ram_pool)",
+            "Most free memory.",
         ),
         # Loops, memory of the policy's own, and actions.
         _expression(
@@ -327,17 +333,6 @@ VOCABULARY = Vocabulary(
             "list[Operator]",
             "{status: RuntimeStatus}.get_ops(ASSIGNABLE_STATES, require_parents_complete=True)",
             "Operators of a pipeline that may start now.",
-        ),
-        _statement(
-            "over ready operators",
-            "for op in {status: RuntimeStatus}.get_ops(ASSIGNABLE_STATES, require_parents_complete=True):\n"
-            "    {body: statement}",
-            "Do something for every operator of a pipeline that may start now.",
-        ),
-        _statement(
-            "look at failures",
-            "for result in {results: list[ExecutionResult]}:\n    if result.failed():\n        {body: statement}",
-            "Do something for every container that ran out of memory.",
         ),
         _statement(
             "remember a size by class",

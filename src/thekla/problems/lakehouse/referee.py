@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from thekla.core.errors import GuestFault
@@ -23,7 +24,7 @@ from thekla.simulators.lakehouse import (
     simulate,
 )
 
-from .workloads import scene
+from .workloads import Scene, scene
 
 __all__ = ["DIVISION", "PENALTY", "LakehouseReferee", "adjusted_latency", "judge_scheduler", "penalty_seconds"]
 
@@ -59,18 +60,19 @@ class LakehouseReferee:
         self._objective = objective
 
     def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
-        """The guest's policy replayed on the instance's trace. The simulation is deterministic, so `seed` has no effect.
+        """The guest's policy replayed on the instance's trace. Nothing is random here, so `seed` has no effect.
 
         Raises:
             ProblemError: The instance is none of the lakehouse's.
             MissingExtraError: The trace's generator needs numpy, and it is not installed.
         """
         try:
-            return judge_scheduler(_GuestScheduler(guest), instance, self._objective)
+            result = judge_scheduler(_GuestScheduler(guest), scene(instance.id), self._objective)
         except GuestFault as fault:
             return InstanceResult(
                 fault=Fault(kind=FailureKind(fault.kind), message=fault.message, traceback=fault.traceback)
             )
+        return replace(result, feedback="") if instance.split is Split.HOLDOUT else result
 
 
 class _GuestScheduler:
@@ -144,17 +146,15 @@ class _Meter:
         return 0.0
 
 
-def judge_scheduler(scheduler: Scheduler, instance: Instance, objective: str) -> InstanceResult:
-    """What a scheduler scores on an instance; the scheduler must be fresh. What it raises passes through."""
-    setting = scene(instance.id)
+def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str) -> InstanceResult:
+    """What a scheduler scores; it must be fresh. What it raises passes through."""
     meter = _Meter(scheduler, setting.params)
     result = simulate(setting.trace, meter, setting.params)
     if result.fault is not None:
         return InstanceResult(fault=_fault(result.fault, setting.params))
     score = adjusted_latency(result.statistics, setting.params, objective)
     measures = _measures(result, setting.params) | meter.measures()
-    feedback = "" if instance.split is Split.HOLDOUT else _feedback(result, measures)
-    return InstanceResult(scores={objective: score}, measures=measures, feedback=feedback)
+    return InstanceResult(scores={objective: score}, measures=measures, feedback=_feedback(result, measures))
 
 
 def penalty_seconds(params: Params) -> float:

@@ -25,6 +25,7 @@ from thekla.core.problem import Instance, Split
 from thekla.core.rng import stream
 from thekla.core.values import digest_of
 from thekla.simulators.lakehouse import OperatorSpec, Params, PipelineSpec, PriorityClass, Trace, Work, loop_trace
+from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
 
 __all__ = ["PROFILES", "SUITES", "Profile", "Scene", "drawn_holdout", "instance", "scene", "smoke", "splits"]
 
@@ -201,7 +202,7 @@ def _loop_ids(seeds: Sequence[int]) -> list[str]:
     return [f"loop/b{number % len(_BURSTS)}/s{seed}" for number, seed in enumerate(seeds)]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def scene(id: str) -> Scene:
     """What an instance's id describes; equal ids give equal scenes in every process.
 
@@ -265,17 +266,9 @@ def _varied(profile: Profile, rng: Random, name: str) -> Scene:
 
 def _share_seconds(work: Work) -> float:
     """Seconds for which the work fills all pools together, on `_CPUS_OF_LOAD` CPUs."""
-    cpu_seconds = _SCALED[work.cpu_scaling](work.cpu_seconds)
-    return max(work.peak_memory_gb / 500, _CPUS_OF_LOAD / 64) * (work.storage_read_gb / 20 + cpu_seconds)
-
-
-_SCALED = {
-    "const": lambda base: base,
-    "sqrt": lambda base: base / 2,
-    "linear3": lambda base: base / 3,
-    "linear7": lambda base: base / 4,
-    "squared": lambda base: base / 16,
-}
+    seconds = work.storage_read_gb / SCAN_GB_PER_SECOND
+    seconds += CPU_SCALINGS[work.cpu_scaling](work.cpu_seconds, _CPUS_OF_LOAD)
+    return max(work.peak_memory_gb / 500, _CPUS_OF_LOAD / 64) * seconds
 
 
 def _draw_arrivals(profile: Profile, count: int, rng: Random) -> list[float]:

@@ -146,7 +146,7 @@ def _run_interface(module: types.ModuleType, order: Mapping[str, Any], ask: Call
         exec(interface_code(order["source"]), module.__dict__)
         names = getattr(module, "names", None)
         return {} if names is None else dict(names())
-    except Exception as error:  # a plug-in border: the problem's own source
+    except Exception as error:  # border: the problem's own source
         raise Refusal("interface", f"the interface's own source fails: {type(error).__name__}: {error}") from error
 
 
@@ -195,7 +195,7 @@ def explain(error: BaseException, files: Mapping[str, str]) -> tuple[str, str, s
     name = type.__getattribute__(type(error), "__name__")
     try:
         message = f"{name}: {error}"
-    except Exception:  # the program's own __str__ raised
+    except Exception:  # border: the program's own __str__
         message = f"{name} (its text cannot be shown)"
     return kind, _clean(message, _TEXT_CAP), _clean("".join(_frames(error, files)), 2 * _TEXT_CAP)
 
@@ -371,7 +371,7 @@ def run(fd: int, data: types.ModuleType) -> NoReturn:
     for answer in _steps(order, channel):
         try:
             channel.send([data.ANSWER, answer()])
-        except BaseException as error:  # the border of the guest: SystemExit and the like end no call otherwise
+        except BaseException as error:  # border: SystemExit and the like end no call otherwise
             try:
                 body = data.encode([data.FAULT, *explain(error, files)], as_array)
             except MemoryError:

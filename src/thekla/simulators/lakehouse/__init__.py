@@ -17,6 +17,7 @@ What differs from the original, whatever `compat` says:
   it asked (`s.wake_after(seconds)`), not on every tick. One that only answers to events gives the same run.
 * What kills the original (a bad size, two containers on the same memory, an operator shorter than a tick, an exception
   of the policy) ends the simulation with a `PolicyFault` beside the statistics so far.
+* Sizes of containers are held to 1e-9 to 1e9 CPUs or GB.
 * An assignment to a pool that does not exist is such a fault; the original ignores it and loses its operators.
 * Where no container ended, the percentile of lives is NaN, and the adjusted latency infinite where no pipeline
   completed; the original raises.

@@ -1,6 +1,5 @@
 """Answers of a scheduler, checked on the trusted side before any of them takes effect."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Never, Protocol
@@ -14,6 +13,7 @@ __all__ = [
     "PolicyFault",
     "Scheduler",
     "read_answer",
+    "shown",
 ]
 
 Message = dict[str, object]
@@ -69,6 +69,10 @@ class Answer(NamedTuple):
     wake_ticks: int | None
 
 
+# What a policy's own side may report; every other kind is the engine's finding.
+_POLICY_FAULTS = ("exception", "hidden", "illegal")
+# Far beyond any lakehouse, and well inside what floats can square and sum.
+_SMALLEST, _LARGEST = 1e-9, 1e9
 _NOTHING = Answer({}, {}, 0, 0, None)
 
 
@@ -79,28 +83,28 @@ def read_answer(message: object, *, num_pools: int) -> Answer:
         IllegalAnswer: The message reports a fault of the policy, or it is not a well-formed answer.
     """
     if not isinstance(message, dict):
-        _refuse("bad_message", f"the answer is {_short(message)}; expected an object")
+        _refuse("bad_message", f"the answer is {shown(message)}; expected an object")
     if not message:
         return _NOTHING
     if "fault" in message:
         _raise_fault(message["fault"])
     if not message.keys() <= {"a", "s", "w"}:
-        _refuse("bad_message", f"the answer has the keys {_short(sorted(map(str, message)))}; expected a, s and w")
+        _refuse("bad_message", f"the answer has the keys {shown(sorted(map(str, message)))}; expected a, s and w")
     suspensions: dict[int, list[int]] = {}
     assignments: dict[int, list[AssignmentOrder]] = {}
     stops, orders = _list(message, "s"), _list(message, "a")
     for stop in stops:
         if not (isinstance(stop, list) and len(stop) == 2 and type(stop[0]) is int):
-            _refuse("bad_message", f"a suspension is {_short(stop)}; expected [container, pool]")
+            _refuse("bad_message", f"a suspension is {shown(stop)}; expected [container, pool]")
         suspensions.setdefault(_pool(stop[1], num_pools), []).append(stop[0])
     for order in orders:
         if not (isinstance(order, list) and len(order) == 5 and isinstance(order[0], list)):
-            _refuse("bad_message", f"an assignment is {_short(order)}; expected [operators, cpu, ram, priority, pool]")
+            _refuse("bad_message", f"an assignment is {shown(order)}; expected [operators, cpu, ram, priority, pool]")
         operators, cpu, ram_gb, priority, pool = order
         if not operators:
             _refuse("operator_count", "an assignment has no operator; give it at least one")
         if priority not in (1, 2, 3):
-            _refuse("bad_priority", f"the priority of an assignment is {_short(priority)}; expected 1, 2 or 3")
+            _refuse("bad_priority", f"the priority of an assignment is {shown(priority)}; expected 1, 2 or 3")
         assignments.setdefault(_pool(pool, num_pools), []).append(
             AssignmentOrder(operators, _size("cpu", cpu), _size("ram", ram_gb), priority)
         )
@@ -109,26 +113,30 @@ def read_answer(message: object, *, num_pools: int) -> Answer:
 
 def _raise_fault(report: object) -> Never:
     if isinstance(report, list) and len(report) == 3 and all(isinstance(each, str) for each in report):
-        raise IllegalAnswer(*report)
-    _refuse("bad_message", f"the fault is {_short(report)}; expected [kind, message, traceback]")
+        kind, message, traceback = report
+        if kind in _POLICY_FAULTS:
+            raise IllegalAnswer(kind, message, traceback)
+    expected = f"[kind, message, traceback] with the kind one of {', '.join(_POLICY_FAULTS)}"
+    _refuse("bad_message", f"the fault is {shown(report)}; expected {expected}")
 
 
 def _list(message: Mapping[str, object], key: str) -> list[object]:
     value = message.get(key, [])
     if not isinstance(value, list):
-        _refuse("bad_message", f"{key!r} of the answer is {_short(value)}; expected a list")
+        _refuse("bad_message", f"{key!r} of the answer is {shown(value)}; expected a list")
     return value
 
 
 def _pool(value: object, num_pools: int) -> int:
     if type(value) is not int or not 0 <= value < num_pools:
-        _refuse("unknown_pool", f"the pool is {_short(value)}; pools are numbered 0 to {num_pools - 1}")
+        _refuse("unknown_pool", f"the pool is {shown(value)}; pools are numbered 0 to {num_pools - 1}")
     return value
 
 
 def _size(name: str, value: object) -> float:
-    if (type(value) is not int and type(value) is not float) or not (0 < value < math.inf):
-        _refuse("bad_size", f"{name} of an assignment is {_short(value)}; expected a finite number > 0")
+    if (type(value) is not int and type(value) is not float) or not (_SMALLEST <= value <= _LARGEST):
+        expected = f"a number from {_SMALLEST:g} to {_LARGEST:g}"
+        _refuse("bad_size", f"{name} of an assignment is {shown(value)}; expected {expected}")
     return value
 
 
@@ -137,7 +145,7 @@ def _wake(message: Mapping[str, object]) -> int | None:
     if value is None:
         return None
     if type(value) is not int or value < 1:
-        _refuse("bad_wake", f"the policy asked to be called after {_short(value)} ticks; expected an integer >= 1")
+        _refuse("bad_wake", f"the policy asked to be called after {shown(value)} ticks; expected an integer >= 1")
     return value
 
 
@@ -145,6 +153,10 @@ def _refuse(kind: FaultKind, message: str) -> Never:
     raise IllegalAnswer(kind, message)
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def shown(value: object) -> str:
+    """A value from outside as it appears in a message: cut to 80 characters, and never an error."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits has no repr
+        text = f"a {type(value).__name__} too long to show"
     return text if len(text) <= 80 else f"{text[:77]}..."

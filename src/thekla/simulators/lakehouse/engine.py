@@ -8,15 +8,15 @@ suspensions, containers in order of creation, kills, ends of containers.
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from heapq import heappop, heappush
 
-from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer
+from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer, shown
+from .arrivals import delivery_ticks, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
 from .memory import PoolMemory, compensated_sum
 from .params import Compat, Params
 from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
-from .workload import PriorityClass, Trace, visiting_order
+from .workload import PriorityClass, Trace
 
 __all__ = ["RunResult", "simulate"]
 
@@ -92,7 +92,7 @@ class _Simulation:
         self._params = params
         self._compat = compat
         self._tick_length = 1.0 / params.ticks_per_second
-        self._arrivals = _delivery_ticks(trace, self._tick_length)
+        self._arrivals = delivery_ticks(trace, self._tick_length)
         self._tables: dict[int, LifeTable] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
@@ -113,10 +113,10 @@ class _Simulation:
         self._allocated: list[float] = []
         self._consumed: list[float] = []
         self._policy_calls = self._events = 0
+        self._now = -1
 
     def run(self) -> RunResult:
         fault = None
-        self._now = -1
         try:
             self._start_policy()
             end = self._params.max_ticks
@@ -212,7 +212,7 @@ class _Simulation:
     def _admit(self, job: Job) -> list[object]:
         """Makes a pipeline's operators known; returns what a scheduler is told of it."""
         specs, tables = job.spec.operators, self._tables
-        order, told = _visits(tuple([spec.parents for spec in specs]))
+        order, told = visits(tuple([spec.parents for spec in specs]))
         placed: list[OperatorStatus] = []
         for position, parents in zip(order, told, strict=True):
             work = specs[position].work
@@ -250,7 +250,7 @@ class _Simulation:
         for number in order.operators:
             if type(number) is not int or not 0 <= number < len(self._operators):
                 raise IllegalAnswer(
-                    "unknown_operator", f"operator {number!r} is unknown; {len(self._operators)} have arrived"
+                    "unknown_operator", f"operator {shown(number)} is unknown; {len(self._operators)} have arrived"
                 )
             operator = self._operators[number]
             if operator.state is not State.PENDING and operator.state is not State.FAILED:
@@ -299,7 +299,7 @@ class _Simulation:
         for stop in stops:
             container = pool.active.get(stop)
             if container is None:
-                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {stop}")
+                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {shown(stop)}")
             if container.due is not Due.START or container.due_tick != tick:
                 raise IllegalAnswer(
                     "not_suspendable",
@@ -497,24 +497,3 @@ class _Simulation:
             pipelines_interactive=interactive,
             pipelines_batch=batch,
         )
-
-
-@lru_cache(maxsize=4096)
-def _visits(parents: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], list[list[int]]]:
-    """The order in which a scheduler sees operators, and in that order and numbering the parents of each.
-
-    The lists go into messages as they are: nobody may change them.
-    """
-    order = visiting_order(parents)
-    rank = {position: visit for visit, position in enumerate(order)}
-    return order, [[rank[parent] for parent in dict.fromkeys(parents[position])] for position in order]
-
-
-def _delivery_ticks(trace: Trace, tick_length: float) -> list[int]:
-    """The first tick at which each pipeline is due, never before the one listed ahead of it."""
-    ticks: list[int] = []
-    latest = 0
-    for pipeline in trace.pipelines:
-        latest = max(latest, math.ceil(pipeline.arrival_seconds / tick_length))
-        ticks.append(latest)
-    return ticks

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from thekla.core.problem import Block
 from thekla.generation.mutation.edits import Operator
-from thekla.generation.mutation.operators.caps import Cap
+from thekla.generation.mutation.operators.caps import Cap, CapTogether
 from thekla.generation.mutation.operators.constants import ChangeConstant, ChangeObservable, ChangeSlice
 from thekla.generation.mutation.operators.crossover import Crossover
 from thekla.generation.mutation.operators.guards import ChangeCondition, DropGuard, InsertGuard
@@ -35,6 +35,7 @@ def operators_for(blocks: Sequence[Block]) -> tuple[Operator, ...]:
         ChangeSortKey(),
         SelectBest(),
         Cap(),
+        CapTogether(),
         InsertGuard(),
         ChangeCondition(),
         DropGuard(),

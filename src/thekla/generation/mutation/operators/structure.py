@@ -18,16 +18,25 @@ _Statements = list[cst.BaseStatement]
 
 
 def _pick(view: View, rng: Random, *, least: int = 1) -> tuple[BodySite, int] | None:
-    """A statement in a function that is neither a definition nor the last return."""
+    """A statement in a function that is neither a definition, nor its last return, nor the set-up of state."""
     places = [
         (body, index)
         for body in view.bodies()
         if len(body.statements) >= least
         for index, statement in enumerate(body.statements)
         if not isinstance(statement, cst.FunctionDef | cst.ClassDef)
-        and not (body.kind == "function" and ends_flow(statement))
+        and not (body.kind == "function" and (ends_flow(statement) or _sets_up(statement)))
     ]
     return rng.choice(places) if places else None
+
+
+def _sets_up(statement: cst.BaseStatement) -> bool:
+    """Whether a statement gives an attribute to an object, as in `s.queue = []`; without it little else runs."""
+    match statement:
+        case cst.SimpleStatementLine(body=[cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute())])]):
+            return True
+        case _:
+            return False
 
 
 def _edit(view: View, body: BodySite, statements: _Statements, words: str) -> Edit:
@@ -156,7 +165,9 @@ class Unwrap:
             (body, index)
             for body in view.bodies()
             for index, one in enumerate(body.statements)
-            if isinstance(one, cst.If) and not any(ends_flow(cast(cst.BaseStatement, two)) for two in one.body.body)
+            if isinstance(one, cst.If)
+            and isinstance(one.body, cst.IndentedBlock)
+            and not any(map(ends_flow, one.body.body))
         ]
         if not places:
             return None

@@ -17,6 +17,8 @@ def schedule(s, results, pipelines):
         cpu = pool.avail_cpu_pool
         ram = pool.avail_ram_pool
         for pipeline in s.waiting:
+            if cpu < 1 or ram <= 0:
+                break
             for op in pipeline.runtime_status().get_ops(ASSIGNABLE_STATES, require_parents_complete=True):
                 want_ram = true_ram_gb(op)
                 want_cpu = max(1, pool.max_cpu_pool * want_ram // pool.max_ram_pool)

@@ -1,0 +1,82 @@
+"""The commands, and the border at which every error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from thekla import __version__
+from thekla.cli import gallery, house, output, runs
+from thekla.cli.errors import FAILED, OK, exit_code, message_of
+
+__all__ = ["app", "execute"]
+
+app = typer.Typer(
+    name="thekla",
+    help="AI-driven research for systems: search for better programs, and trust what comes out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@dataclass
+class Settings:
+    """What the options before the command say."""
+
+    debug: bool = False
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"thekla {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _settings(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+) -> None:
+    context.ensure_object(Settings).debug = debug
+
+
+app.command("run")(runs.run)
+app.command("resume")(runs.resume)
+app.command("list")(runs.list_runs)
+app.command("show")(runs.show)
+app.command("best")(runs.best)
+app.command("diff")(runs.diff)
+app.command("report")(runs.report)
+app.command("problems")(gallery.problems)
+app.command("ladder")(gallery.ladder)
+app.command("evaluate")(gallery.evaluate)
+app.command("doctor")(house.doctor)
+app.command("demo")(house.demo)
+
+
+def execute(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code, with at most one message on stderr."""
+    settings = Settings()
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        app(given, prog_name="thekla", obj=settings)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else OK if left.code is None else FAILED
+    except Exception as error:  # border: the user's terminal
+        if settings.debug:
+            traceback.print_exc()
+        output.note(f"thekla: error: {message_of(error)}")
+        return exit_code(error)
+    return OK

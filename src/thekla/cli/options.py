@@ -1,0 +1,52 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from thekla.core.errors import ConfigError
+from thekla.core.problem import Split
+
+__all__ = ["JsonFlag", "Runs", "Sandbox", "Suite", "Workers", "open_split", "sandbox_tier"]
+
+Runs: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--runs", help="Folder of the run files.", show_default="THEKLA_RUNS, or your data directory"),
+]
+JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Suite: TypeAlias = Annotated[str, typer.Option("--suite", help="Suite of the problem.")]
+Workers: TypeAlias = Annotated[int, typer.Option("--workers", min=1, help="Processes that evaluate.")]
+Sandbox: TypeAlias = Annotated[
+    str, typer.Option("--sandbox", help="`strict`, or `trusted` for no protection at all (marks every score).")
+]
+
+
+def sandbox_tier(name: str) -> str:
+    """The tier of that name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in ("strict", "trusted"):
+        raise ConfigError(f"--sandbox {name!r} is unknown; use strict or trusted")
+    return name
+
+
+def open_split(name: str) -> Split:
+    """The split of that name, if a command may look at it.
+
+    Raises:
+        ConfigError: There is none, or it is the hold-out.
+    """
+    open_splits = [str(split) for split in Split if split is not Split.HOLDOUT]
+    if name in ("holdout", "hold-out"):
+        raise ConfigError(
+            "the hold-out is drawn and opened once, when a run closes; no command shows it. "
+            f"Use --split {', '.join(open_splits[:-1])} or {open_splits[-1]}"
+        )
+    if name not in open_splits:
+        raise ConfigError(f"--split {name!r} is unknown; use {', '.join(open_splits[:-1])} or {open_splits[-1]}")
+    return Split(name)

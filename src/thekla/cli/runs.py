@@ -1,0 +1,228 @@
+"""Commands that make, continue and read runs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thekla.cli import output
+from thekla.cli.errors import FAILED, INTERRUPTED
+from thekla.cli.options import JsonFlag, Runs, Workers, sandbox_tier
+from thekla.cli.progress import ProgressDisplay
+from thekla.core.errors import ConfigError
+from thekla.core.visible import number, visible
+
+if TYPE_CHECKING:
+    from thekla.assembly import RunResult
+
+__all__ = ["best", "diff", "list_runs", "report", "resume", "run", "say_resume", "show", "where"]
+
+_ROW_FIELDS = (
+    *("run_id", "problem", "suite", "status", "evaluations", "best"),
+    *("objective", "unit", "started_at", "size_bytes", "fault"),
+)
+
+RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), or the path of its file.")]
+
+
+def run(
+    problem: Annotated[str | None, typer.Argument(help="A problem of `thekla problems`.")] = None,
+    *,
+    suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
+    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="islands")] = None,
+    generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
+    evaluations: Annotated[
+        int | None, typer.Option(min=1, help="Evaluations that may be spent.", show_default="200")
+    ] = None,
+    wall_s: Annotated[float | None, typer.Option("--wall-s", help="Seconds that may be spent.")] = None,
+    seed: Annotated[int | None, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.", show_default="0")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that evaluate.", show_default="2")] = None,
+    in_flight: Annotated[
+        int | None, typer.Option("--in-flight", min=1, help="Tickets asked before one is told.", show_default="8")
+    ] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(help="`strict`, or `trusted` for no protection at all.", show_default="strict")
+    ] = None,
+    from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of options; options given here go before it.")] = None,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search for a better program, to the end of the budget."""
+    if sandbox is not None:
+        sandbox_tier(sandbox)
+    given: dict[str, Any] = {
+        "problem": problem,
+        "suite": suite,
+        "strategy": strategy,
+        "generator": generator,
+        "evaluations": evaluations,
+        "wall_s": wall_s,
+        "seed": seed,
+        "workers": workers,
+        "in_flight": in_flight,
+        "sandbox": sandbox,
+        "from_run": from_run,
+    }
+    if config is None and problem is None:
+        raise ConfigError("name a problem (see thekla problems), or a file of options with --config")
+    from thekla import assembly
+
+    options = assembly.load_options(config, **given)
+    _search(lambda display: assembly.run(options, runs=runs, observer=display), runs, as_json=as_json)
+
+
+def resume(run: RunName, *, workers: Workers = 2, runs: Runs = None, as_json: JsonFlag = False) -> None:
+    """Continue an interrupted run; nothing is lost and nothing is done twice."""
+    from thekla import assembly
+
+    _search(lambda display: assembly.resume(run, runs=runs, workers=workers, observer=display), runs, as_json=as_json)
+
+
+def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *, as_json: bool) -> None:
+    from thekla import assembly
+
+    display = ProgressDisplay(output.errors())
+    try:
+        with display:
+            result = start(display)
+    except KeyboardInterrupt:
+        say_resume(display.run_id, runs)
+        raise typer.Exit(INTERRUPTED) from None
+    described = assembly.describe(result.run_id, runs)
+    if as_json:
+        output.print_json({"run": result.run_id, "path": str(result.path), **described.data})
+    else:
+        for warning in described.warnings:
+            output.note(f"Warning: {warning}")
+        output.say(described.headline)
+        for command in ("show", "best", "report"):
+            output.say(f"  thekla {command} {result.run_id}{where(runs)}")
+    if not result.finished:
+        say_resume(result.run_id, runs)
+        raise typer.Exit(INTERRUPTED)
+    if not result.scored:
+        raise typer.Exit(FAILED)
+
+
+def say_resume(run_id: str, runs: Path | None) -> None:
+    """Say on stderr how an interrupted run is continued."""
+    again = f"continue with: thekla resume {run_id}{where(runs)}" if run_id else f"see: thekla list{where(runs)}"
+    output.note(f"thekla: interrupted; nothing is lost; {again}")
+
+
+def where(runs: Path | None) -> str:
+    """The option that finds the folder of the run files again."""
+    return f" --runs {shlex.quote(str(runs))}" if runs is not None else ""
+
+
+def list_runs(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
+    """List the runs, newest first."""
+    from thekla import assembly
+
+    rows = assembly.list_runs(runs)
+    if as_json:
+        output.print_json([{name: getattr(row, name) for name in _ROW_FIELDS} for row in rows])
+        return
+    if not rows:
+        output.note("no runs yet; start one with: thekla run PROBLEM")
+        return
+    cells = [
+        (
+            row.run_id,
+            f"{row.problem}/{row.suite}" if row.problem else "-",
+            row.status,
+            str(row.evaluations),
+            f"{number(row.best)} {row.unit}".strip(),
+        )
+        for row in rows
+    ]
+    output.table(("run", "problem", "status", "evals", "best"), cells, left=3)
+    for row in rows:
+        if row.fault:
+            output.note(f"{row.run_id}: {row.fault}")
+
+
+def show(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
+    """Show a run: what it found, the ladder, failures, operators and what was spent."""
+    from thekla import assembly
+
+    described = assembly.describe(run, runs)
+    if as_json:
+        output.print_json({"run": run, **described.data})
+    else:
+        output.description(described)
+
+
+def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
+    """Print the best program of a run.
+
+    A terminal is shown hidden characters by their number; a file or pipe gets the text as it is.
+    """
+    from thekla import assembly
+
+    program = assembly.view(run, runs).best_program
+    if program is None:
+        output.note(f"thekla: run {run} has scored no program")
+        raise typer.Exit(FAILED)
+    if as_json:
+        output.print_json({"run": run, "program": program.id, "files": dict(program.files)})
+        return
+    for index, (path, text) in enumerate(program.files):
+        if len(program.files) > 1:
+            typer.echo(f"{'' if index == 0 else chr(10)}# --- {visible(path)}")
+        if sys.stdout.isatty():
+            typer.echo(visible(text), nl=False)
+        else:
+            typer.echo(text.encode("utf-8", errors="surrogatepass"), nl=False)
+
+
+def diff(
+    run: RunName,
+    a: Annotated[str, typer.Argument(help="`seed`, `winner`, a candidate, or a baseline.")] = "seed",
+    b: Annotated[str, typer.Argument(help="The same, after the change.")] = "winner",
+    *,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print what turns one program of a run into another: the seed into the winner, if none is named."""
+    from thekla import assembly
+
+    patch = assembly.diff(run, a, b, runs)
+    if as_json:
+        output.print_json({"run": run, "a": a, "b": b, "diff": patch})
+    elif not patch:
+        output.note("the programs are equal")
+    elif sys.stdout.isatty():
+        colours = {"+": typer.colors.GREEN, "-": typer.colors.RED, "@": typer.colors.CYAN}
+        for line in visible(patch).rstrip("\n").split("\n"):
+            typer.secho(line, fg=colours.get(line[:1]))
+    else:
+        typer.echo(patch.encode("utf-8", errors="surrogatepass"), nl=False)
+
+
+def report(
+    run: RunName,
+    *,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained HTML file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the report of a run; without options, as HTML beside the run's file."""
+    from thekla import assembly
+
+    for path in (html, markdown):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"the folder {str(path.parent)!r} does not exist; make it, or name another file")
+    written = [str(path) for path in assembly.write_report(run, runs, html=html, markdown=markdown)]
+    if as_json:
+        output.print_json({"run": run, "written": written})
+    else:
+        for name in written:
+            output.say(name)

@@ -1,0 +1,151 @@
+"""The conformance suites of problems: what every package and every referee promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from thekla.core.errors import GuestFault
+from thekla.core.evaluation import InstanceResult
+from thekla.core.problem import Instance, Split
+from thekla.core.program import Program
+from thekla.core.protocols import ProblemPackage, Sandbox
+from thekla.testing.guests import InProcessSandbox
+
+__all__ = ["ProblemPackageConformance", "RefereeConformance"]
+
+
+class RefereeConformance(ABC):
+    """What a referee promises for honest programs.
+
+    Subclass it, give it a package, and pytest runs it. It judges `sample()`, so choose instances that end quickly.
+    """
+
+    @abstractmethod
+    def package(self) -> ProblemPackage:
+        """The package under test."""
+
+    def sandbox(self) -> Sandbox:
+        """Where programs run; in this process unless told otherwise."""
+        return InProcessSandbox()
+
+    def sample(self) -> Sequence[Instance]:
+        """Instances to judge on: those of the stages before the train split, or the first train instance."""
+        problem = self.package().problem
+        staged = [instance for stage in problem.stages for instance in stage.instances]
+        return staged or problem.instances[Split.TRAIN][:1]
+
+    def judge(self, program: Program, instance: Instance) -> InstanceResult:
+        """What the referee says of a program in a fresh guest."""
+        package = self.package()
+        guest = self.sandbox().open(program, package.problem.interface, package.limits)
+        try:
+            return package.referee.judge(guest, instance, seed=0)
+        finally:
+            guest.close()
+
+    def test_equal_arguments_give_equal_results(self) -> None:
+        for seed in self.package().problem.seeds:
+            for instance in self.sample():
+                assert self.judge(seed, instance) == self.judge(seed, instance)
+
+    def test_instances_before_it_do_not_change_a_result(self) -> None:
+        seed, sample = self.package().problem.seeds[0], list(self.sample())
+        forwards = {instance.id: self.judge(seed, instance) for instance in sample}
+        backwards = {instance.id: self.judge(seed, instance) for instance in reversed(sample)}
+        assert forwards == backwards
+
+    def test_every_seed_gets_a_score_for_every_objective(self) -> None:
+        problem = self.package().problem
+        for seed in problem.seeds:
+            for instance in self.sample():
+                result = self.judge(seed, instance)
+                assert result.fault is None, result.fault
+                assert set(result.scores) == {objective.name for objective in problem.objectives}
+
+    def test_measures_are_the_declared_ones_and_archives_find_theirs(self) -> None:
+        problem = self.package().problem
+        declared = {measure.name for measure in problem.measures}
+        needed = {measure.name for measure in problem.measures if measure.archive}
+        for instance in self.sample():
+            given = set(self.judge(problem.seeds[0], instance).measures)
+            assert needed <= given <= declared
+
+    def test_a_program_that_raises_gets_a_fault_and_no_score(self) -> None:
+        functions = [function.name for function in self.package().problem.interface.functions]
+        text = "\n\n".join(f"def {name}(*arguments):\n    raise RuntimeError('on purpose')" for name in functions)
+        for instance in self.sample():
+            try:
+                result = self.judge(Program.from_text(text + "\n"), instance)
+            except GuestFault:
+                continue
+            assert result.fault is not None
+            assert "on purpose" in result.fault.message
+
+    def test_feedback_on_a_holdout_is_empty(self) -> None:
+        package = self.package()
+        instance = package.holdout(b"conformance")[0]
+        assert self.judge(package.problem.seeds[0], instance).feedback == ""
+
+
+class ProblemPackageConformance(RefereeConformance):
+    """What a package promises; includes what its referee promises."""
+
+    def ladder(self) -> dict[str, dict[str, InstanceResult]]:
+        """Every baseline's results on the sample, by name and instance."""
+        package = self.package()
+        return {
+            baseline.name: {
+                instance.id: package.judge_on_host(baseline, instance, seed=0)
+                if baseline.program is None
+                else self.judge(baseline.program, instance)
+                for instance in self.sample()
+            }
+            for baseline in package.baselines
+        }
+
+    def test_every_baseline_gets_a_score(self) -> None:
+        for name, results in self.ladder().items():
+            assert [result.fault for result in results.values()] == [None] * len(results), name
+
+    def test_baselines_without_a_program_are_marked_as_oracles(self) -> None:
+        for baseline in self.package().baselines:
+            assert (baseline.program is None) == (baseline.role == "oracle"), baseline.name
+
+    def test_no_baseline_beats_the_bound(self) -> None:
+        package = self.package()
+        ladder = self.ladder()
+        for instance in self.sample():
+            for name, bound in package.bound(instance).items():
+                objective = next(each for each in package.problem.objectives if each.name == name)
+                for baseline, results in ladder.items():
+                    score = results[instance.id].scores[name]
+                    assert objective.gain(score) <= objective.gain(bound), f"{baseline} on {instance.id}"
+
+    def test_holdout_is_determined_by_its_key_alone(self) -> None:
+        package = self.package()
+        assert list(package.holdout(b"one")) == list(package.holdout(b"one"))
+        assert {each.id for each in package.holdout(b"one")}.isdisjoint(each.id for each in package.holdout(b"two"))
+
+    def test_holdout_meets_no_other_instance(self) -> None:
+        package = self.package()
+        problem = package.problem
+        listed = {each.id for of in problem.instances.values() for each in of}
+        listed |= {each.id for stage in problem.stages for each in stage.instances}
+        for key in (b"", b"one", bytes(32)):
+            drawn = package.holdout(key)
+            assert len({each.id for each in drawn}) == len(drawn) > 0
+            assert all(each.split is Split.HOLDOUT for each in drawn)
+            assert listed.isdisjoint(each.id for each in drawn)
+
+    def test_stages_use_nothing_that_is_kept_back(self) -> None:
+        problem = self.package().problem
+        kept = {each.id for split, of in problem.instances.items() if split is not Split.TRAIN for each in of}
+        for stage in problem.stages:
+            assert kept.isdisjoint(each.id for each in stage.instances), stage.name
+
+    def test_two_builds_are_equal(self) -> None:
+        one, other = self.package(), self.package()
+        assert one.problem == other.problem
+        assert one.evaluator_digest == other.evaluator_digest
+        assert len(one.evaluator_digest) == 64
