@@ -6,7 +6,7 @@ import contextlib
 import importlib.resources
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,14 +80,19 @@ def attacks_on(canary: str) -> Sequence[Attack]:
     )
 
 
-def probe(sandbox: Sandbox, *, quick: bool = False) -> tuple[Probe, ...]:
+def probe(sandbox: Sandbox, *, quick: bool = False, only: Container[str] | None = None) -> tuple[Probe, ...]:
     """What became of each attack; a fresh guest follows each one that a guest did not survive.
+
+    Args:
+        quick: Only one attack per mechanism.
+        only: Names of the attacks to try; None for all.
 
     Raises:
         SandboxError: The sandbox itself failed.
     """
     with _canary() as path, _Attacker(sandbox) as attacker:
-        return tuple(attacker.attempt(attack) for attack in attacks_on(path) if attack.quick or not quick)
+        wanted = [a for a in attacks_on(path) if (a.quick or not quick) and (only is None or a.name in only)]
+        return tuple(attacker.attempt(attack) for attack in wanted)
 
 
 def require(probes: Sequence[Probe], *, tier: str) -> None:

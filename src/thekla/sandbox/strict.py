@@ -28,7 +28,7 @@ __all__ = ["StrictGuest", "StrictSandbox"]
 
 _log = logging.getLogger(__name__)
 _FAULT_BYTES: Final = 32 * 1024  # a fault with its traceback may be larger than a small frame
-_CHUNK: Final = 1 << 18
+_CHUNK: Final = 1 << 16
 _EXIT_S: Final = 0.25  # from the end of a guest's socket to the end of its process
 _SLACK_S: Final = 0.001  # one tick more than the CPU time left, so that the limit has passed when the poll ends
 
@@ -70,6 +70,11 @@ class StrictGuest:
         self._counts.setdefault(name, 0)
 
     @property
+    def pid(self) -> int:
+        """The guest's process id, as the host sees it; its own after it has ended only until that is used again."""
+        return self._forked.pid
+
+    @property
     def served(self) -> Mapping[str, int]:
         """How often the guest has called back each name."""
         return dict(self._counts)
@@ -84,8 +89,8 @@ class StrictGuest:
         )
 
     def close(self) -> None:
-        """End the guest; may be called again."""
-        with self._guard:
+        """End the guest; may be called again, and after the sandbox is closed."""
+        with self._guard, contextlib.suppress(ZygoteDied):  # a guest dies with its zygote
             self._end()
 
     def exchange(self, message: Value, *, frame_bytes: float) -> Value:
@@ -148,7 +153,7 @@ class StrictGuest:
         parts, have, end = [got], len(got), header.size + length
         while have < end:
             self._wait(select.POLLIN)
-            parts.append(self._read(_CHUNK))
+            parts.append(self._read(end - have + 1))  # one more, to notice what follows
             have += len(parts[-1])
         if have > end:
             self._unsolicited()
@@ -226,7 +231,8 @@ class StrictGuest:
             if self.usage.cpu_s >= self._limits.cpu_s:
                 return self._out_of_cpu()
             return GuestFault("memory", f"killed by the kernel; most likely used over {self._limits.memory_mb} MB")
-        return GuestFault("crash", f"the program's process died of {signal.Signals(number).name}")
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        return GuestFault("crash", f"the program's process died of {name}")
 
     def _end(self) -> int:
         """Kill and reap the guest, once; returns its wait status."""
@@ -252,7 +258,9 @@ class StrictGuest:
 class StrictSandbox:
     """The default tier: Landlock, a seccomp allow-list, hard limits, and namespaces where they can be had.
 
-    It needs no root and no package. Guests are forked from a clean interpreter per set of declared wheels.
+    It needs no root and no package. Guests are forked from a clean interpreter per set of declared wheels. Limits hold
+    for a guest's whole life, from its fork to its end, the host's own work between two calls included in the wall time;
+    `memory_mb` is what a guest may map beyond the interpreter that it was forked from.
 
     Args:
         namespaces: Whether to use namespaces where they can be had; without them the tier still holds.
@@ -278,6 +286,11 @@ class StrictSandbox:
         """What the kernel granted."""
         return self._zygote(()).features
 
+    @property
+    def zygote_pid(self) -> int:
+        """Process id of the zygote for interfaces without wheels; all of its guests descend from it."""
+        return self._zygote(()).pid
+
     def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> StrictGuest:
         """A fresh guest with the program loaded; its `random` is seeded from `seed`.
 
@@ -289,18 +302,10 @@ class StrictSandbox:
         wheels = tuple(sorted(set(interface.wheels)))
         zygote = self._zygote(wheels)
         try:
-            forked = zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
+            return _opened(zygote, interface.guest_source, order, limits)
         except ZygoteDied as error:
             _log.warning("%s; starting it again", error)
-            zygote = self._restart(wheels, zygote)
-            forked = zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s)
-        guest = StrictGuest(zygote, forked, limits)
-        try:
-            guest.exchange(order, frame_bytes=math.inf)
-        except BaseException:
-            guest.close()
-            raise
-        return guest
+            return _opened(self._restart(wheels, zygote), interface.guest_source, order, limits)
 
     def close(self) -> None:
         """End all guests."""
@@ -336,6 +341,17 @@ class StrictSandbox:
                 broken.close()
                 del self._zygotes[wheels]
         return self._zygote(wheels)
+
+
+def _opened(zygote: Zygote, source: str, order: Mapping[str, Value], limits: Limits) -> StrictGuest:
+    zygote.prepare(source)
+    guest = StrictGuest(zygote, zygote.fork(memory_mb=limits.memory_mb, cpu_s=limits.cpu_s), limits)
+    try:
+        guest.exchange(order, frame_bytes=math.inf)
+    except BaseException:
+        guest.close()
+        raise
+    return guest
 
 
 def _peak_mb(pid: int) -> float:

@@ -124,7 +124,7 @@ class TrustedGuest:
                 return data.encode([data.FAULT, "protocol", str(error), ""], runtime.as_array)
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # the border of the program: SystemExit and the like end no call otherwise
+            except BaseException as error:  # border: SystemExit and the like end no call otherwise
                 return data.encode([data.FAULT, *runtime.explain(error, self._files)], runtime.as_array)
             finally:
                 if self._failure is not None:
@@ -141,7 +141,7 @@ class TrustedGuest:
                 raise GuestFault("interface", f"the guest asked for {wire.printable(name)!r}, which is not served")
             self._counts[name] += 1
             reply = wire.encode(self._served[name](*question.args))
-        except Exception as error:  # kept for the caller of `call`, whatever the program makes of it
+        except Exception as error:  # border: kept for the caller of `call`, whatever the program makes of it
             self._failure = error
             raise _HostFailed from error
         return data.decode(reply.decode("utf-8"), self._make_array)

@@ -6,6 +6,7 @@ Nothing here is trusted: a program may rewrite it, and gains no more than giving
 from __future__ import annotations
 
 import array
+import functools
 import importlib.abc
 import importlib.machinery
 import inspect
@@ -127,15 +128,25 @@ def _compiled(path: str, text: str) -> types.CodeType:
         raise Refusal("syntax", f"{type(error).__name__}: {error} (File {path!r})") from None
 
 
+@functools.lru_cache(maxsize=16)
+def interface_code(source: str) -> types.CodeType:
+    """The compiled source of an interface. The zygote calls this beforehand and its guests inherit the result.
+
+    Raises:
+        SyntaxError, ValueError: It does not parse.
+    """
+    return compile(source, f"<{_INTERFACE}>", "exec", dont_inherit=True)
+
+
 def _run_interface(module: types.ModuleType, order: Mapping[str, Any], ask: Callable[..., Any]) -> dict[str, Any]:
     if not order["source"]:
         return {name: _asking(name, ask) for name in order["names"]}
     module.__dict__["ask"] = ask
     try:
-        exec(compile(order["source"], f"<{_INTERFACE}>", "exec", dont_inherit=True), module.__dict__)
+        exec(interface_code(order["source"]), module.__dict__)
         names = getattr(module, "names", None)
         return {} if names is None else dict(names())
-    except Exception as error:  # a plug-in border: the problem's own source
+    except Exception as error:  # border: the problem's own source
         raise Refusal("interface", f"the interface's own source fails: {type(error).__name__}: {error}") from error
 
 
@@ -184,7 +195,7 @@ def explain(error: BaseException, files: Mapping[str, str]) -> tuple[str, str, s
     name = type.__getattribute__(type(error), "__name__")
     try:
         message = f"{name}: {error}"
-    except Exception:  # the program's own __str__ raised
+    except Exception:  # border: the program's own __str__
         message = f"{name} (its text cannot be shown)"
     return kind, _clean(message, _TEXT_CAP), _clean("".join(_frames(error, files)), 2 * _TEXT_CAP)
 
@@ -234,6 +245,7 @@ def seed_everything(seed: int) -> None:
         original(self, seeds.number() if a is None else a, version)
 
     random.Random.seed = seed_method  # type: ignore[method-assign]  # unseeded generators draw from the stream
+    random.seed = types.MethodType(seed_method, random.seed.__self__)  # type: ignore[attr-defined]  # bound at import
     os.urandom = seeds.urandom
     random._urandom = seeds.urandom  # type: ignore[attr-defined]  # SystemRandom, and through it secrets and numpy
     random.seed(seed)
@@ -359,7 +371,7 @@ def run(fd: int, data: types.ModuleType) -> NoReturn:
     for answer in _steps(order, channel):
         try:
             channel.send([data.ANSWER, answer()])
-        except BaseException as error:  # the border of the guest: SystemExit and the like end no call otherwise
+        except BaseException as error:  # border: SystemExit and the like end no call otherwise
             try:
                 body = data.encode([data.FAULT, *explain(error, files)], as_array)
             except MemoryError:

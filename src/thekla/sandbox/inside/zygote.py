@@ -5,6 +5,7 @@ It holds no program: each guest gets its own over a socket of its own, so that n
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import importlib.abc
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 GUEST_FD = 3
-_PACKET = 1 << 16
+_PACKET = 1 << 18
 _FOLDERS_LEFT_OUT = frozenset(("site-packages", "dist-packages", "sitecustomize.py", "usercustomize.py"))
 
 
@@ -90,6 +91,11 @@ def main(settings: Mapping[str, Any], modules: Mapping[str, types.ModuleType]) -
         if "reap" in order:
             control.send(json.dumps(_reap(order["reap"])).encode())
             continue
+        if "prepare" in order:
+            with contextlib.suppress(SyntaxError, ValueError):  # the guest will say it
+                modules["runtime"].interface_code(order["prepare"])
+            control.send(b"{}")
+            continue
         child = os.fork()
         if child == 0:
             space = base_bytes + order["memory_bytes"]
@@ -102,11 +108,8 @@ def main(settings: Mapping[str, Any], modules: Mapping[str, types.ModuleType]) -
 
 
 def _write_once(path: str, text: str) -> None:
-    try:
-        with open(path, "w") as file:
-            file.write(text)
-    except OSError:  # a kernel or container without it
-        pass
+    with contextlib.suppress(OSError), open(path, "w") as file:  # a kernel or container without it
+        file.write(text)
 
 
 def _enter_namespaces(confine: types.ModuleType, wanted: bool) -> tuple[list[str], str]:
