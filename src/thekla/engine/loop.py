@@ -13,7 +13,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
-from thekla.core.problem import Baseline, Problem
+from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
 from thekla.core.progress import Observer, Progress
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
@@ -24,7 +24,7 @@ from thekla.engine.journaling import Journal, Store
 
 __all__ = ["Engine", "Parts"]
 
-_CHECKED = ("answer", "check")  # stages before any simulator; outcomes there are free
+_TRAIN = str(Split.TRAIN)  # what fails before it, by a check or on a tiny case, does not use the budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +179,7 @@ class Engine:
         proposal, outcome = await flight.work
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
-        counted = not (isinstance(told.outcome, Failed) and told.outcome.stage in _CHECKED)
+        counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
         if proposal.program is not None:
             self._store.put_blob(program_blob(proposal.program))
         self._journal.write(Answered.of(flight.ticket, proposal))
