@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -33,11 +34,65 @@ arguments = {{ generator = {{ malformed = 0.2 }} }}
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A command that ended: its exit code and what it said."""
+    """A command that ended: its exit code (negative: the signal that killed it) and what it said."""
 
     code: int
     out: str
     err: str
+
+
+class Starter:
+    """A process that starts commands (see starter.py); a context manager."""
+
+    def __enter__(self) -> Starter:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", str(Path(__file__).with_name("starter.py"))],
+            env={**os.environ, "PYTHONPATH": str(PLUGINS)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def ask(self, **request: object) -> int | None:
+        """The answer to a request."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        answer: int | None = json.loads(self._process.stdout.readline())
+        return answer
+
+
+class Running:
+    """A command that was started."""
+
+    def __init__(self, starter: Starter, pid: int, outputs: Sequence[Path]) -> None:
+        self.pid = pid
+        self._starter = starter
+        self._outputs = outputs
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        if self._code is None:
+            self._code = self._starter.ask(do="poll", pid=self.pid)
+        return self._code
+
+    def wait(self) -> Ended:
+        """Its end."""
+        if self._code is None:
+            self._code = self._starter.ask(do="wait", pid=self.pid)
+        assert self._code is not None
+        out, err = (path.read_text() for path in self._outputs)
+        return Ended(code=self._code, out=out, err=err)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,37 +113,41 @@ class Recorded:
 class Command:
     """`thekla` with a folder of runs and a configuration file of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, starter: Starter, folder: Path) -> None:
+        self._starter = starter
+        self._folder = folder
+        self._started = 0
         self.runs = folder / "runs"
         self.config = folder / "toy.toml"
         self.config.write_text(OPTIONS)
 
     def start(
         self, *arguments: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[str]:
+    ) -> Running:
         """A command in a process group of its own; `before` is a command that starts it."""
+        self._started += 1
+        outputs = [self._folder / f"{self._started}.{name}" for name in ("out", "err")]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("THEKLA_")}
-        return subprocess.Popen(
-            [*before, sys.executable, "-m", "thekla.cli", *arguments],
-            env={**inherited, "PYTHONPATH": str(PLUGINS), "THEKLA_RUNS": str(self.runs), **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            process_group=0,
+        own = {"PYTHONPATH": str(PLUGINS), "THEKLA_RUNS": str(self.runs)}
+        pid = self._starter.ask(
+            do="start",
+            arguments=arguments,
+            before=before,
+            outputs=[str(path) for path in outputs],
+            environment={**inherited, **own, **(environment or {})},
         )
+        assert pid is not None
+        return Running(self._starter, pid, outputs)
 
     def run(self, *arguments: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Ended:
         """A command to its end."""
-        with self.start(*arguments, before=before, environment=environment) as process:
-            out, err = process.communicate(timeout=120)
-        return Ended(code=process.returncode, out=out, err=err)
+        return self.start(*arguments, before=before, environment=environment).wait()
 
     def search(self, *arguments: str) -> Ended:
         """A search on the toy to its end."""
         return self.run("run", "--config", str(self.config), *arguments)
 
-    def start_search(self, *arguments: str) -> subprocess.Popen[str]:
+    def start_search(self, *arguments: str) -> Running:
         """A search on the toy, just started."""
         return self.start("run", "--config", str(self.config), *arguments)
 
@@ -112,17 +171,17 @@ def recorded(path: Path) -> Recorded:
         )
 
 
-def wait_for_writing(command: Command, process: subprocess.Popen[str]) -> Path:
+def wait_for_writing(command: Command, process: Running) -> Path:
     """The file of the run that `process` has begun to write; returns as soon as its writer holds it."""
     while process.poll() is None:
         for path in command.files():
             if is_held(path):
                 return path
         time.sleep(0.002)
-    raise AssertionError(f"the command ended with {process.returncode}: {process.communicate()}")
+    raise AssertionError(f"the command has ended: {process.wait()}")
 
 
-def wait_for_answers(path: Path, process: subprocess.Popen[str], count: int) -> None:
+def wait_for_answers(path: Path, process: Running, count: int) -> None:
     """Returns when the run in `path` holds `count` answers, or `process` has ended."""
     while process.poll() is None:
         with RunFile.open(path, read_only=True) as run:
@@ -138,7 +197,7 @@ Process = tuple[int, str]
 def family(pid: int) -> list[Process]:
     """All that `pid` has started, and what that started, at this moment; parents first."""
     found = []
-    for child in _children(pid):
+    for child in children_of(pid):
         stamp = _started(child)
         if stamp:
             found.append((child, stamp))
@@ -153,20 +212,21 @@ def survivors(processes: Sequence[Process], *, within_s: float = 2.0) -> list[Pr
     while left and time.monotonic() < end:
         left = [process for process in left if _started(process[0]) == process[1]]
         time.sleep(0.02)
-    return left
+    return [(pid, f"{stamp} {Path(f'/proc/{pid}/cmdline').read_bytes()!r}") for pid, stamp in left]
 
 
-def kill(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> list[Process]:
+def kill(process: Running, number: signal.Signals = signal.SIGKILL) -> list[Process]:
     """Send a signal to the command alone and wait for its end; returns what it had started by then."""
     os.kill(process.pid, signal.SIGSTOP)  # so that the list of what it started is whole
     started = family(process.pid)
     os.kill(process.pid, number)
     os.kill(process.pid, signal.SIGCONT)
-    process.communicate(timeout=60)
+    process.wait()
     return started
 
 
-def _children(pid: int) -> Iterator[int]:
+def children_of(pid: int) -> Iterator[int]:
+    """The processes that `pid` has started and that are not reaped."""
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
             yield from map(int, (task / "children").read_text().split())

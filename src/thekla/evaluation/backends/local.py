@@ -38,7 +38,8 @@ class _Worker:
         self.ready = False
         self.job: EvaluationJob | None = None
         self.processor = processor
-        write_message(self.target, {"problem": encode(problem), "sandbox": sandbox, "processor": processor})
+        settings = {"problem": encode(problem), "sandbox": sandbox, "processor": processor, "engine": os.getpid()}
+        write_message(self.target, settings)
 
     def start(self, job: EvaluationJob) -> None:
         self.job = job

@@ -39,6 +39,8 @@ def main() -> int:
     except EOFError:  # the engine died before it could say anything
         return 0
     assert isinstance(settings, dict)
+    if os.getppid() != settings["engine"]:  # it died before the kernel was asked to end this process with it
+        return 0
     if settings["processor"] is not None:
         os.sched_setaffinity(0, {int(settings["processor"])})
     try:
@@ -48,8 +50,8 @@ def main() -> int:
     except TheklaError as error:
         write_message(target, {"error": str(error)})
         return 1
-    write_message(target, {"ready": sandbox.tier, "pid": os.getpid()})
     try:
+        write_message(target, {"ready": sandbox.tier})
         serve(source, target, package, sandbox)
     except (EOFError, BrokenPipeError):
         return 0
