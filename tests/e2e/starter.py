@@ -21,6 +21,7 @@ from thekla.cli import app
 def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
+        answer: int | None
         match request["do"]:
             case "start":
                 answer = os.fork() or become(request)
