@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +19,14 @@ from thekla.assembly.build import (
     started_of,
 )
 from thekla.assembly.options import RunOptions
+from thekla.assembly.stopping import StopRequest
 from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
 from thekla.core.problem import ProblemRef
 from thekla.core.program import Program
-from thekla.core.protocols import ProblemPackage
+from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
@@ -64,23 +65,20 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         StorageError: The run file cannot be written.
         KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
-    reference = ProblemRef(name=options.problem, suite=options.suite)
-    package = build_package(reference)
-    place = folder(runs)
-    imports, imported_from = _best_of_run(options, place)
-    backend = LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)
-    try:
-        started = started_of(options, package, tier=backend.tier, imports=imports, imported_from=imported_from)
-        run_id = place.new_id(options.problem, datetime.now(UTC))
-        path = place.path_of(run_id)
-        store = RunFile.create(path, run_id)
-    except BaseException:
-        backend.close()
-        raise
-    with store:
-        for program in imports:
-            store.put_blob(program_blob(program))
-        return _go(package, backend, store, run_id, path, started, imports, observer)
+    with StopRequest() as stop:
+        reference = ProblemRef(name=options.problem, suite=options.suite)
+        package = build_package(reference)
+        place = folder(runs)
+        imports, imported_from = _best_of_run(options, place)
+        started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
+        _components(package, started)  # a wrong argument is refused before any process or file is made
+        with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
+            started = replace(started, tier=backend.tier)
+            run_id = place.new_id(options.problem, datetime.now(UTC))
+            with RunFile.create(place.path_of(run_id), run_id) as store:
+                for program in imports:
+                    store.put_blob(program_blob(program))
+                return _go(package, backend, store, started, imports, observer, stop)
 
 
 def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> RunResult:
@@ -92,7 +90,7 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
         KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     path = folder(runs).find(run)
-    with RunFile.open(path) as store:
+    with StopRequest() as stop, RunFile.open(path) as store:
         run_id = store.run_id
         events = list(store.events(run_id))
         if not events:
@@ -111,30 +109,31 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
                 f"not mix: resume it with the old versions, or start anew with: thekla run {started.problem.name} "
                 f"--from {run_id}"
             )
-        backend = LocalBackend(started.problem, sandbox=started.tier, workers=workers)
         imports = [program_from_blob(store.blob(program)) for program in started.imports]
-        return _go(package, backend, store, run_id, path, started, imports, observer)
+        with contextlib.closing(LocalBackend(started.problem, sandbox=started.tier, workers=workers)) as backend:
+            return _go(package, backend, store, started, imports, observer, stop)
+
+
+def _components(package: ProblemPackage, started: Started) -> tuple[Strategy, PromptBuilder, Generator]:
+    components = started.components
+    return (
+        build_strategy(components["strategy"], package.problem, seed=started.seed),
+        build_prompts(components["prompts"]),
+        build_generator(components["generator"]),
+    )
 
 
 def _go(
     package: ProblemPackage,
     backend: LocalBackend,
     store: RunFile,
-    run_id: str,
-    path: Path,
     started: Started,
     imports: Sequence[Program],
     observer: Observer,
+    stop: StopRequest,
 ) -> RunResult:
-    components = started.components
-    try:
-        strategy = build_strategy(components["strategy"], package.problem, seed=started.seed)
-        prompts, generator = build_prompts(components["prompts"]), build_generator(components["generator"])
-        service = EvaluationService(package, backend, store, reference=started.problem, tier=started.tier)
-        journal = Journal(store, run_id, real_clock())
-    except BaseException:
-        backend.close()
-        raise
+    strategy, prompts, generator = _components(package, started)
+    service = EvaluationService(package, backend, store, reference=started.problem, tier=started.tier)
     parts = Parts(
         problem=package.problem,
         strategy=strategy,
@@ -143,26 +142,23 @@ def _go(
         evaluator=service,
         baselines=package.baselines,
     )
-    engine = Engine(parts, store, journal, run_id=run_id, started=started, imports=imports, observer=observer)
+    journal = Journal(store, store.run_id, real_clock())
+    engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=observer)
     try:
-        closed = asyncio.run(_until_stopped(engine, service))
+        closed = asyncio.run(_until_stopped(engine, service, stop))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    return RunResult(run_id=run_id, path=path, finished=True, scored=closed.winner is not None)
+    return RunResult(run_id=store.run_id, path=store.path, finished=True, scored=closed.winner is not None)
 
 
-async def _until_stopped(engine: Engine, service: EvaluationService) -> Closed:
-    """The engine's run; Ctrl-C and SIGTERM cancel it at the next point where nothing is half done."""
-    task = asyncio.current_task()
-    assert task is not None
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, task.cancel)
-        except (NotImplementedError, RuntimeError, ValueError):
-            continue  # not the main thread, or not Unix: the caller's own handling stands
+async def _until_stopped(engine: Engine, service: EvaluationService, stop: StopRequest) -> Closed:
+    """The engine's run; a request to stop cancels it at the next point where nothing is half done."""
+    stop.cancel_this_task()
     async with service:
-        return await engine.run()
+        try:
+            return await engine.run()
+        finally:
+            stop.finish()
 
 
 def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program], str]:

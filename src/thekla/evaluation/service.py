@@ -75,9 +75,11 @@ class EvaluationService:
     ) -> None:
         self._closed.set()
         self._backend.wake()
-        if self._pump is not None:
-            await asyncio.gather(self._pump, return_exceptions=True)
-        self._backend.close()
+        try:
+            if self._pump is not None:
+                await asyncio.gather(self._pump, return_exceptions=True)
+        finally:
+            self._backend.close()
 
     async def evaluate(self, program: Program) -> Outcome:
         """Checks, then the cascade, then the train split."""

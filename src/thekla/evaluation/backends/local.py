@@ -31,13 +31,15 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=-1,
+            process_group=0,  # a terminal's Ctrl-C is for the engine alone: in a guest it would be the program's fault
         )
         self.source = cast(BinaryIO, self.process.stdout)
         self.target = cast(BinaryIO, self.process.stdin)
         self.ready = False
         self.job: EvaluationJob | None = None
         self.processor = processor
-        write_message(self.target, {"problem": encode(problem), "sandbox": sandbox, "processor": processor})
+        settings = {"problem": encode(problem), "sandbox": sandbox, "processor": processor, "engine": os.getpid()}
+        write_message(self.target, settings)
 
     def start(self, job: EvaluationJob) -> None:
         self.job = job
@@ -71,6 +73,7 @@ class LocalBackend:
         self._incoming: queue.SimpleQueue[EvaluationJob] = queue.SimpleQueue()
         self._queued: deque[EvaluationJob] = deque()
         self._deaths = 0
+        self._closed = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         self._selector = selectors.DefaultSelector()
@@ -113,6 +116,9 @@ class LocalBackend:
                 yield done
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         for worker in self._workers:
             worker.stop()
         self._workers.clear()

@@ -28,13 +28,19 @@ __all__ = ["main"]
 def main() -> int:
     """Serve jobs until the input ends; the first message says which problem and which sandbox."""
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the engine's to handle
+    for number in (signal.SIGINT, signal.SIGTERM):  # the engine's to handle; guests inherit that they are ignored
+        signal.signal(number, signal.SIG_IGN)
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # whatever prints must not break the wire
-    settings = read_message(source)
+    try:
+        settings = read_message(source)
+    except EOFError:  # the engine died before it could say anything
+        return 0
     assert isinstance(settings, dict)
+    if os.getppid() != settings["engine"]:  # it died before the kernel was asked to end this process with it
+        return 0
     if settings["processor"] is not None:
         os.sched_setaffinity(0, {int(settings["processor"])})
     try:
@@ -44,8 +50,8 @@ def main() -> int:
     except TheklaError as error:
         write_message(target, {"error": str(error)})
         return 1
-    write_message(target, {"ready": sandbox.tier, "pid": os.getpid()})
     try:
+        write_message(target, {"ready": sandbox.tier})
         serve(source, target, package, sandbox)
     except (EOFError, BrokenPipeError):
         return 0
