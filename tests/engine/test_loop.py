@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 
 from thekla.core.budget import Budget
 from thekla.core.errors import ProblemError, StorageError
-from thekla.core.evaluation import Failed, FailureKind, Scored
+from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Scored
 from thekla.core.events import Event, EventKind, verify_chain
-from thekla.core.journal import Closed, HoldoutOpened, Judged, Started, Stopping, ToldFact, payload_of
-from thekla.core.problem import Problem, ProblemRef, Split
+from thekla.core.journal import Asked, Closed, HoldoutOpened, Judged, Started, Stopping, ToldFact, payload_of
+from thekla.core.problem import Instance, Problem, ProblemRef, Split
 from thekla.core.program import Program
-from thekla.core.protocols import FactTable, Strategy
+from thekla.core.protocols import FactTable, Guest, Strategy
 from thekla.core.registry import Component
 from thekla.core.run import Prompt, Proposal, Spending, Ticket
 from thekla.core.values import Data
@@ -338,3 +339,45 @@ def test_unpriced_calls_are_counted_and_never_taken_as_free() -> None:
         store.durable = []
         search(store, evaluations=5, generator=CountingGenerator(price_usd=price))
         assert set(store.durable) == {expected}
+
+
+class Watching(ToyPackage):
+    """The toy with a referee that takes digests: programs whose first number rounds alike behave alike."""
+
+    def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+        result = super().judge(guest, instance, seed=seed)
+        return replace(result, behaviour=f"{result.measures['first']:.1f}" if result.fault is None else "")
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 150))
+def test_a_program_that_decides_like_a_known_one_is_a_duplicate_whoever_is_evaluated_first(
+    seed: int, writes: int
+) -> None:
+    whole, broken = MemoryRun(), DyingStore(writes)
+    search(whole, seed=seed, package=Watching())
+    with contextlib.suppress(StorageError):
+        search(broken, seed=seed, package=Watching())
+    broken.left = 10**9
+    search(broken, seed=seed, package=Watching())
+    assert chain_of(broken) == chain_of(whole)
+    told = [fact for fact in payloads(whole, ToldFact) if isinstance(fact, ToldFact)]
+    alike = [fact for fact in told if isinstance(fact.outcome, Failed) and "decides like" in fact.outcome.message]
+    assert all(fact.outcome.stage == "smoke" and not fact.counted for fact in alike)
+    asked = [payload.ticket for payload in payloads(whole, Asked) if isinstance(payload, Asked)]
+    known = {fact.ticket: i for i, fact in enumerate(told)}
+    twins = [str(fact.outcome.message.split()[3]) for fact in alike if isinstance(fact.outcome, Failed)]
+    for fact, twin in zip(alike, twins, strict=True):
+        assert known[twin] < known[fact.ticket], "only what was told before can be a twin"
+        assert asked.index(twin) < asked.index(fact.ticket)
+
+
+def test_a_tenth_of_the_programs_that_decide_alike_is_evaluated_all_the_same() -> None:
+    store = MemoryRun()
+    search(store, seed=5, evaluations=60, package=Watching())
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    behaviours = [fact.outcome.behaviour for fact in told if isinstance(fact.outcome, Scored)]
+    alike = sum(isinstance(fact.outcome, Failed) and "decides like" in fact.outcome.message for fact in told)
+    drifted = len(behaviours) - len(set(behaviours))
+    assert alike > 50
+    assert 0 < drifted < alike
