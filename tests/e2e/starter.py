@@ -14,8 +14,8 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-import thekla.assembly  # noqa: F401  # what most commands import when they run
-import thekla.cli.app  # noqa: F401
+import thekla.assembly  # what most commands import when they run
+import thekla.cli.app
 
 
 def main() -> None:

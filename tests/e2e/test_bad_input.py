@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -274,3 +275,28 @@ def test_on_a_full_disk_nothing_is_lost(command: Command, whole: Recorded, tmp_p
     assert "full" in first, ended.err
     assert "Traceback" not in ended.err
     assert recorded(copy).chain == whole.chain
+
+
+def test_without_the_sandbox_nothing_runs_and_the_reason_is_said(command: Command, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("def answer():\n    return [1.0] * 5\n")
+    before = [sys.executable, str(Path(__file__).with_name("without_landlock.py"))]
+    for arguments in (
+        ["run", "--config", str(command.config)],
+        ["ladder", "toy"],
+        ["evaluate", "toy", str(program)],
+    ):
+        said = refusal(command.run(*arguments, before=before), NO_SANDBOX)
+        assert "Landlock" in said
+        assert "thekla doctor" in said
+    assert command.files() == []
+    asked_for = command.run("evaluate", "toy", str(program), "--sandbox", "trusted", before=before)
+    assert (asked_for.code, "without a sandbox" in asked_for.err) == (0, True), asked_for
+    doctor = command.run("doctor", before=before)
+    assert (doctor.code, "Landlock" in doctor.out) == (NO_SANDBOX, True), doctor
+
+
+def test_a_run_is_not_resumed_in_a_weaker_sandbox(command: Command) -> None:
+    path = killed_run(command, answers=5)
+    before = [sys.executable, str(Path(__file__).with_name("without_landlock.py"))]
+    assert "Landlock" in refusal(command.run("resume", path.stem, before=before), NO_SANDBOX)
