@@ -34,6 +34,12 @@ def test_line_says_evaluations_best_failures_cost_and_time() -> None:
     assert "nothing scored yet" in progress_line(progress(best=None))
 
 
+def test_line_says_how_much_is_judged_while_a_run_closes() -> None:
+    line = progress_line(progress(phase="holdout", judged=3, to_judge=8))
+    assert line.startswith("holdout, 3/8 judged, 10 evaluations, ")
+    assert progress_line(progress(phase="closed")).startswith("closed, 10 evaluations, ")
+
+
 def test_without_a_terminal_lines_are_few() -> None:
     stream = io.StringIO()
     with ProgressDisplay(Console(file=stream, width=80)) as display:

@@ -14,8 +14,8 @@ import sys
 import traceback
 from typing import Any, NoReturn
 
-import thekla.assembly  # noqa: F401  # what most commands import when they run
-from thekla.cli import app
+import thekla.assembly  # what most commands import when they run
+import thekla.cli.app
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def become(request: dict[str, Any]) -> NoReturn:
         if request["before"]:
             command = [*request["before"], sys.executable, "-m", "thekla.cli", *request["arguments"]]
             os.execvp(command[0], command)
-        code = app.execute(request["arguments"])
+        code = thekla.cli.main(request["arguments"])
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # border: what a process does with an exception that nobody caught

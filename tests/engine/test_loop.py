@@ -320,9 +320,21 @@ def test_progress_is_reported_from_the_seed_to_the_end() -> None:
     search(MemoryRun(), evaluations=10, watch=seen)
     assert seen[0].evaluations == 1
     assert seen[0].baseline == pytest.approx((ridge_score([1.0] * 5) + ridge_score([1.0] * 5, scale=1.1)) / 2)
-    assert [progress.phase for progress in seen[-3:]] == ["validation", "holdout", "closed"]
+    assert list(dict.fromkeys(progress.phase for progress in seen)) == ["search", "validation", "holdout", "closed"]
     assert seen[-1].best is not None
     assert seen[-1].best >= (seen[0].best or 0.0)
+
+
+def test_progress_is_reported_for_every_row_that_is_judged() -> None:
+    seen: list[Progress] = []
+    store = MemoryRun()
+    search(store, evaluations=10, watch=seen)
+    rows = [row.split for row in payloads(store, Judged) if isinstance(row, Judged)]
+    for phase, splits in (("validation", {Split.TRAIN, Split.VALIDATION}), ("holdout", {Split.HOLDOUT})):
+        reports = [progress for progress in seen if progress.phase == phase]
+        assert (reports[0].judged, reports[0].to_judge > 0) == (0, True)
+        assert sum(progress.judged > 0 for progress in reports) == sum(split in splits for split in rows)
+        assert reports[-1].judged == reports[-1].to_judge
 
 
 def test_unpriced_calls_are_counted_and_never_taken_as_free() -> None:

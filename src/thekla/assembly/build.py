@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 import thekla
 from thekla.assembly.options import RunOptions
@@ -127,7 +129,22 @@ def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
     except TypeError as error:
         known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed")]
         raise ConfigError(f"{what}: {error}; it knows {', '.join(known) or 'no arguments'}") from error
+    _check_types(make, what, named)
     try:
         return make(*arguments, **named)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{what}: {error}") from error
+
+
+def _check_types(make: Any, what: str, named: Mapping[str, object]) -> None:
+    """Refuse arguments that do not fit the annotations: they come from a file, where no type checker looked."""
+    try:
+        hints = get_type_hints(make.__init__ if inspect.isclass(make) else make)
+    except NameError:
+        return  # a plug-in's names that exist for type checkers only
+    for name, value in named.items():
+        if name in hints:
+            try:
+                TypeAdapter(hints[name]).validate_python(value, strict=True)
+            except ValidationError as error:
+                raise ConfigError(f"{what}: {name} is {value!r}: {error.errors()[0]['msg']}") from error

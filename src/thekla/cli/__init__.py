@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 nothing was scored, or another failure; 2 bad input or con
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -17,6 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows the program's name; by default that of this process.
     """
-    from thekla.cli.app import execute
+    try:
+        from thekla.cli.app import execute
 
-    return execute(arguments)
+        return execute(arguments)
+    except KeyboardInterrupt:  # before or after the command itself, which says more
+        sys.stderr.write("thekla: interrupted\n")
+        return 130

@@ -8,7 +8,7 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED, NO_SANDBOX
-from thekla.cli.options import JsonFlag, Runs
+from thekla.cli.options import MOST_SEED, JsonFlag, Runs
 from thekla.cli.progress import ProgressDisplay
 from thekla.cli.runs import say_resume, where
 
@@ -44,7 +44,7 @@ def doctor(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
 
 def demo(
     *,
-    seed: Annotated[int, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.")] = 0,
+    seed: Annotated[int, typer.Option(envvar="THEKLA_SEED", min=0, max=MOST_SEED, help="Seed of the run.")] = 0,
     runs: Runs = None,
     as_json: JsonFlag = False,
 ) -> None:

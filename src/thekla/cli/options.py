@@ -10,7 +10,9 @@ import typer
 from thekla.core.errors import ConfigError
 from thekla.core.problem import Split
 
-__all__ = ["JsonFlag", "Runs", "Sandbox", "Suite", "Workers", "open_split", "sandbox_tier"]
+__all__ = ["MOST_SEED", "JsonFlag", "Runs", "Sandbox", "Suite", "Workers", "open_split", "sandbox_tier"]
+
+MOST_SEED = 2**63 - 1  # what a run file can hold as an integer
 
 Runs: TypeAlias = Annotated[
     Path | None,

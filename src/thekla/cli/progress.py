@@ -36,7 +36,8 @@ def progress_line(progress: Progress) -> str:
 
 def _where(progress: Progress) -> str:
     if progress.phase != "search":
-        return f"{progress.phase}, {progress.evaluations} evaluations"
+        judged = f", {progress.judged}/{progress.to_judge} judged" if progress.to_judge else ""
+        return f"{progress.phase}{judged}, {progress.evaluations} evaluations"
     if progress.replayed:
         return f"going through {progress.evaluations} recorded evaluations"
     of = f"/{progress.budget}" if progress.budget is not None else ""

@@ -18,6 +18,7 @@ class Progress:
         best: The best score so far of the first objective; None before anything was scored.
         baseline: The score of the first seed.
         replayed: True while a resumed run goes through what it has recorded.
+        judged, to_judge: While the run closes, how many candidates and baselines are judged on the split at hand.
     """
 
     run_id: str
@@ -34,6 +35,8 @@ class Progress:
     elapsed_s: float
     cost_usd: float
     replayed: bool = False
+    judged: int = 0
+    to_judge: int = 0
 
 
 Observer: TypeAlias = Callable[[Progress], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from thekla.core.evaluation import Outcome, Scored
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
@@ -35,7 +36,7 @@ async def close_run(
     *,
     scored: Sequence[tuple[Candidate, Scored]],
     baselines: Sequence[Baseline],
-    report: Callable[[str], None],
+    report: Callable[[str, int, int], None],
 ) -> Closed:
     """Judge the finalists on validation, and the best of them beside the ladder on every split, the hold-out last.
 
@@ -43,28 +44,29 @@ async def close_run(
 
     Args:
         scored: All scored candidates in the order in which they were told; the first is the seed.
+        report: Hears the phase, and how many of how many rows of a split are judged.
     """
     seed, finalists = scored[0][0], _finalists(problem, scored)
     journal.write(Frozen(finalists=tuple(candidate.id for candidate in finalists)))
     journal.flush()
-    report("validation")
+    validating, opening = partial(report, "validation"), partial(report, "holdout")
     ladder = [_Rung(name=seed.id, role="seed", program=seed.program)]
     ladder += [_Rung(name=rung.name, role=rung.role, program=rung.program, baseline=rung) for rung in baselines]
     rows = [_Rung(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
     winner = rows[0]
     if problem.instances.get(Split.VALIDATION):
-        outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, problem.instances[Split.VALIDATION])
+        instances = problem.instances[Split.VALIDATION]
+        outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, instances, validating)
         winner = _best(problem, rows, outcomes)
     winner = _Rung(name=winner.name, role="winner", program=winner.program)
     for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
         if problem.instances.get(split):
-            await _judge(evaluator, journal, [*ladder, winner], split, problem.instances[split])
-    report("holdout")
+            await _judge(evaluator, journal, [*ladder, winner], split, problem.instances[split], validating)
     instances = tuple(evaluator.open_holdout(journal.chain))
     if instances:
         journal.write(HoldoutOpened(key=journal.chain, instances=instances))
         journal.flush()
-        await _judge(evaluator, journal, [*ladder, winner], Split.HOLDOUT, instances)
+        await _judge(evaluator, journal, [*ladder, winner], Split.HOLDOUT, instances, opening)
     closed = Closed(winner=next(candidate.id for candidate in finalists if candidate.id == winner.name))
     journal.write(closed)
     journal.flush()
@@ -85,24 +87,35 @@ def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> 
 
 
 async def _judge(
-    evaluator: Evaluator, journal: Journal, rows: Sequence[_Rung], split: Split, instances: Sequence[Instance]
+    evaluator: Evaluator,
+    journal: Journal,
+    rows: Sequence[_Rung],
+    split: Split,
+    instances: Sequence[Instance],
+    report: Callable[[int, int], None],
 ) -> list[Outcome]:
     """All rows at once, journaled in their order."""
-    stage = str(split)
-    outcomes = await asyncio.gather(*(_outcome(evaluator, row, instances, stage) for row in rows))
+    judged = 0
+
+    async def judge(row: _Rung) -> Outcome:
+        nonlocal judged
+        if row.baseline is not None:
+            outcome = await evaluator.judge_baseline(row.baseline, instances, stage=str(split))
+        else:
+            assert row.program is not None
+            outcome = await evaluator.judge(row.program, instances, stage=str(split))
+        judged += 1
+        report(judged, len(rows))
+        return outcome
+
+    report(judged, len(rows))
+    outcomes = await asyncio.gather(*map(judge, rows))
     bound = evaluator.bound(instances)
     for row, outcome in zip(rows, outcomes, strict=True):
         program = row.program.id if row.program else None
         journal.write(Judged(name=row.name, role=row.role, split=split, program=program, outcome=outcome, bound=bound))
     journal.flush()
     return list(outcomes)
-
-
-async def _outcome(evaluator: Evaluator, row: _Rung, instances: Sequence[Instance], stage: str) -> Outcome:
-    if row.baseline is not None:
-        return await evaluator.judge_baseline(row.baseline, instances, stage=stage)
-    assert row.program is not None
-    return await evaluator.judge(row.program, instances, stage=stage)
 
 
 def _best(problem: Problem, rows: Sequence[_Rung], outcomes: Sequence[Outcome]) -> _Rung:

@@ -50,19 +50,9 @@ class Journal:
         self._since_s: float | None = None if self._recorded else clock.monotonic_s()
 
     @property
-    def replaying(self) -> bool:
-        """Whether recorded events lie ahead."""
-        return bool(self._recorded)
-
-    @property
-    def ahead(self) -> EventKind | None:
-        """The kind of the next recorded event."""
-        return self._recorded[0].kind if self._recorded else None
-
-    @property
-    def next_data(self) -> dict[str, Data]:
-        """The canonical data of the next recorded event; empty if there is none."""
-        return dict(self._recorded[0].data) if self._recorded else {}
+    def ahead(self) -> Event | None:
+        """The next recorded event; None where the record ends."""
+        return self._recorded[0] if self._recorded else None
 
     @property
     def chain(self) -> str:

@@ -146,15 +146,16 @@ class Engine:
         return bool(self._pending)
 
     def _may_ask(self) -> bool:
-        if self._journal.replaying:  # what a limit decided then is a fact, and not decided again
-            return self._journal.ahead is EventKind.ASKED
+        if self._journal.ahead is not None:  # what a limit decided then is a fact, and not decided again
+            return self._journal.ahead.kind is EventKind.ASKED
         budget, ledger = self._started.budget, self._ledger
         promised = replace(ledger, evaluations=ledger.evaluations + len(self._pending), wall_s=self._journal.elapsed_s)
         return len(self._pending) < self._started.in_flight and not promised.exhausted(budget)
 
     def _stop_reason(self) -> str:
-        if self._journal.ahead is EventKind.STOPPING:
-            return str(self._journal.next_data["reason"])
+        ahead = self._journal.ahead
+        if ahead is not None and ahead.kind is EventKind.STOPPING:
+            return str(ahead.data["reason"])
         return replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
 
     async def _work(self, ticket: Ticket, prompt: Prompt, known: int) -> tuple[Proposal, Outcome]:
@@ -235,7 +236,7 @@ class Engine:
             if self._best is None or gain(score) > gain(self._best):
                 self._best = score
 
-    def _report(self, phase: str) -> None:
+    def _report(self, phase: str, judged: int = 0, to_judge: int = 0) -> None:
         self._observer(
             Progress(
                 run_id=self._run_id,
@@ -251,7 +252,9 @@ class Engine:
                 unit=self._objective.unit,
                 elapsed_s=self._journal.elapsed_s,
                 cost_usd=self._ledger.cost_usd,
-                replayed=self._journal.replaying,
+                replayed=self._journal.ahead is not None,
+                judged=judged,
+                to_judge=to_judge,
             )
         )
 

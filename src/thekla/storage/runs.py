@@ -13,7 +13,8 @@ from typing import Final
 from thekla.core.errors import ConfigError, StorageError
 from thekla.core.events import Event
 from thekla.storage.check import read_ends
-from thekla.storage.faults import os_fault
+from thekla.storage.faults import DamagedRunError, not_a_run_file, os_fault
+from thekla.storage.recovery import salvage
 
 __all__ = ["LATEST", "SUFFIX", "RunSummary", "RunsFolder", "runs_folder"]
 
@@ -113,6 +114,9 @@ def _summary(path: Path) -> RunSummary:
     size = path.stat().st_size
     try:
         ends = read_ends(path)
+    except DamagedRunError as error:
+        fault = not_a_run_file(path, error.found) if salvage(path) is None else error
+        return RunSummary(run_id=path.stem, path=path, size_bytes=size, fault=str(fault))
     except StorageError as error:
         return RunSummary(run_id=path.stem, path=path, size_bytes=size, fault=str(error))
     return RunSummary(

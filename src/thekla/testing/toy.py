@@ -51,9 +51,14 @@ class ToyPackage:
     """The toy as a problem folder offers it (`core.protocols.ProblemPackage`, `core.protocols.Referee`)."""
 
     def __init__(self, suite: str = "default") -> None:
-        if suite != "default":
-            raise ConfigError(f"the toy problem has no suite {suite!r}; it has default")
-        self.suites = {"default": "instances whose optimum differs by a factor"}
+        self.suites = {
+            "default": "instances whose optimum differs by a factor",
+            "single": "one train instance and no stage before it, so that an evaluation is one guest",
+        }
+        if suite not in self.suites:
+            raise ConfigError(f"the toy problem has no suite {suite!r}; it has {', '.join(self.suites)}")
+        train = tuple(_instance(name, Split.TRAIN) for name in ("x1.0", "x1.1"))
+        stages = (Stage(name="smoke", instances=(_instance("x1.05", Split.TRAIN),)),)
         self.referee = self
         self.limits = Limits(wall_s=5.0, cpu_s=2.0, memory_mb=256)
         self.baselines = (
@@ -71,10 +76,10 @@ class ToyPackage:
             objectives=(Objective(name="score", unit="1", direction="maximize", bound=1.0),),
             seeds=(_SEED,),
             instances={
-                Split.TRAIN: (_instance("x1.0", Split.TRAIN), _instance("x1.1", Split.TRAIN)),
+                Split.TRAIN: train if suite == "default" else train[:1],
                 Split.VALIDATION: (_instance("x0.9", Split.VALIDATION),),
             },
-            stages=(Stage(name="smoke", instances=(_instance("x1.05", Split.TRAIN),)),),
+            stages=stages if suite == "default" else (),
             measures=(Measure(name="first", unit="1", low=0.0, high=2.0, archive=True),),
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from thekla.core.codec import decode, encode
-from thekla.core.errors import SandboxError
+from thekla.core.errors import ConfigError, SandboxError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
 from thekla.core.problem import ProblemRef
 from thekla.evaluation.backends.wire import read_message, write_message
@@ -62,6 +62,7 @@ class LocalBackend:
     infrastructure fault, and the worker is replaced.
 
     Raises:
+        ConfigError: A worker knows no such problem or sandbox.
         SandboxError: A worker refuses to start (with the reason), or workers die again and again.
     """
 
@@ -143,7 +144,7 @@ class LocalBackend:
             ) from None
         assert isinstance(greeting, dict)
         if "error" in greeting:
-            raise SandboxError(str(greeting["error"]))
+            raise (ConfigError if greeting["input"] else SandboxError)(str(greeting["error"]))
         self._tier = str(greeting["ready"])
         worker.ready = True
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from thekla.core import registry
 from thekla.core.codec import decode, encode
-from thekla.core.errors import TheklaError
+from thekla.core.errors import ConfigError, TheklaError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
 from thekla.core.problem import ProblemRef
 from thekla.core.protocols import ProblemPackage, Sandbox
@@ -48,7 +48,7 @@ def main() -> int:
         package: ProblemPackage = registry.load("problems", reference.name)(reference.suite, **reference.arguments)
         sandbox: Sandbox = registry.load("sandboxes", str(settings["sandbox"]))()
     except TheklaError as error:
-        write_message(target, {"error": str(error)})
+        write_message(target, {"error": str(error), "input": isinstance(error, ConfigError)})
         return 1
     try:
         write_message(target, {"ready": sandbox.tier})

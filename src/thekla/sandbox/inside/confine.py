@@ -204,7 +204,8 @@ def restrict_files(readable: Iterable[str]) -> int:
     """
     version = landlock_version()
     if version == 0:
-        raise OSError(f"landlock_create_ruleset: {os.strerror(ctypes.get_errno())}")
+        reason = os.strerror(ctypes.get_errno())
+        raise OSError(f"the kernel offers no Landlock ({reason}); use Linux 5.13 or newer, with Landlock enabled")
     files = (1 << max(count for since, count in _FILE_RIGHTS if version >= since)) - 1
     network = 3 if version >= 4 else 0  # bind and connect of TCP
     scopes = 3 if version >= 6 else 0  # abstract unix sockets and signals
