@@ -14,14 +14,15 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from thekla.analysis.ladder import ladder
 from thekla.assembly import load_options, run, view
 from thekla.core.problem import Split
 from thekla.core.values import Data
 
-EVALUATIONS = 150
-SETTINGS: Mapping[str, Mapping[str, Data]] = {
+EVALUATIONS = 200  # as in the demo
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
     **{f"seed-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
     "random": {"suite": "siblings", "strategy": "random", "seed": 0},
     "greedy": {"suite": "siblings", "strategy": "greedy", "seed": 0},
