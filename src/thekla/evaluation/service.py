@@ -166,7 +166,7 @@ class EvaluationService:
             if self._broken is not None:
                 raise self._broken
             if key not in self._waiting:
-                recorded = self._cache.find(job)
+                recorded = self._cache.find(job, key)
                 if recorded is not None:
                     return recorded
                 self._waiting[key] = asyncio.get_running_loop().create_future()
@@ -195,11 +195,12 @@ class EvaluationService:
             self._waiting.clear()
 
     def _settle(self, done: EvaluationDone) -> None:
-        future = self._waiting.pop(self._cache.key(done.job), None)
+        key = self._cache.key(done.job)
+        future = self._waiting.pop(key, None)
         if future is None:
             return
         try:
-            self._cache.keep(done)
+            self._cache.keep(done, key)
         except Exception as error:  # border: whatever the disk refuses must reach the one who waits
             future.set_exception(error)
         else:

@@ -14,7 +14,6 @@ from thekla.core.errors import ConfigError, StorageError
 from thekla.core.events import Event
 from thekla.storage.check import read_ends
 from thekla.storage.faults import DamagedRunError, not_a_run_file, os_fault
-from thekla.storage.recovery import salvage
 
 __all__ = ["LATEST", "SUFFIX", "RunSummary", "RunsFolder", "runs_folder"]
 
@@ -115,6 +114,8 @@ def _summary(path: Path) -> RunSummary:
     try:
         ends = read_ends(path)
     except DamagedRunError as error:
+        from thekla.storage.recovery import salvage  # here: it needs the database library, and a list does not
+
         fault = not_a_run_file(path, error.found) if salvage(path) is None else error
         return RunSummary(run_id=path.stem, path=path, size_bytes=size, fault=str(fault))
     except StorageError as error:
