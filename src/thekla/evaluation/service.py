@@ -188,7 +188,7 @@ class EvaluationService:
             while not self._closed.is_set():
                 for done in await loop.run_in_executor(None, lambda: list(self._backend.completed())):
                     self._settle(done)
-        except (OSError, SandboxError) as error:
+        except Exception as error:  # border: a backend may be a plug-in, and whatever ends it must reach all who wait
             self._broken = SandboxError(f"the backend stopped: {error}")
             for future in self._waiting.values():
                 future.set_exception(self._broken)
