@@ -21,7 +21,8 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._task: asyncio.Task[object] | None = None
-        self._over = False
+        self._asked = False
+        self._finished = False
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> StopRequest:
@@ -43,12 +44,16 @@ class StopRequest:
 
     def finish(self) -> None:
         """From now on a signal comes too late to stop anything."""
-        self._over = True
+        self._finished = True
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._over:
+        if self._asked or self._finished:
             return
-        self._over = True
+        self._asked = True
         if self._task is None:
             raise KeyboardInterrupt
-        self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        self._task.get_loop().call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._finished:
+            self._task.cancel()

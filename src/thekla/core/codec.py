@@ -21,24 +21,45 @@ __all__ = ["decode", "encode"]
 T = TypeVar("T")
 
 
-def encode(value: object) -> Data:
+def encode(value: object, *, but: str = "") -> Data:
     """`value` as plain data; fields made by the class itself (`init=False`) are left out.
+
+    Args:
+        but: A field of `value` itself that is left out.
 
     Raises:
         TypeError: There is no plain form.
     """
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return str(value)
+    kind: Any = type(value)
+    if value is None or kind in _PLAIN:
+        return typing.cast(Data, value)
+    names = _field_names(kind)
+    if names is not None:
+        data: dict[str, Data] = {"type": kind.__name__}
+        for name in names:
+            if name != but:
+                data[name] = encode(getattr(value, name))
+        return data
     if isinstance(value, Mapping):
         return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value) if field.init}
-        return {"type": type(value).__name__, **fields}
-    raise TypeError(f"{type(value).__name__} has no plain form")
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int | float):
+        return value
+    raise TypeError(f"{kind.__name__} has no plain form")
+
+
+_PLAIN = frozenset((bool, int, float, str))
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass that its constructor takes, None of another type."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind) if field.init)
 
 
 @cache

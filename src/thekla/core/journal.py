@@ -210,12 +210,12 @@ _CLASSES: dict[EventKind, type[Payload]] = {kind: cls for cls, kind in _KINDS.it
 
 def data_of(payload: Payload) -> tuple[EventKind, dict[str, Data]]:
     """The kind and the canonical part of the event that states `payload`."""
-    data = _plain(payload)
+    kind = _KINDS[type(payload)]
     if isinstance(payload, Answered):
-        del data["spending"]
+        return kind, _plain(payload, but="spending")
     if isinstance(payload, ToldFact | Judged):
-        data["outcome"] = _canonical_outcome(payload.outcome)
-    return _KINDS[type(payload)], data
+        return kind, {**_plain(payload, but="outcome"), "outcome": _canonical_outcome(payload.outcome)}
+    return kind, _plain(payload)
 
 
 def volatile_of(payload: Payload) -> dict[str, Data]:
@@ -276,8 +276,8 @@ def program_from_blob(data: bytes) -> Program:
     return Program(files=tuple((str(path), str(text)) for path, text in tree["files"]), language=tree["language"])
 
 
-def _plain(payload: Payload) -> dict[str, Data]:
-    data = encode(payload)
+def _plain(payload: Payload, *, but: str = "") -> dict[str, Data]:
+    data = encode(payload, but=but)
     assert isinstance(data, dict)
     return data
 

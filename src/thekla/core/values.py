@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 __all__ = ["Array", "Data", "Value", "canonical", "digest_of"]
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _ITEM_BYTES = {"bool": 1, "int32": 4, "int64": 8, "float32": 4, "float64": 8}
 
 
@@ -56,9 +57,7 @@ def canonical(data: Data) -> bytes:
         ValueError: A number is not finite.
         TypeError: Something in `data` is not JSON.
     """
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(
-        "utf-8", errors="surrogatepass"
-    )
+    return _ENCODER.encode(data).encode("utf-8", errors="surrogatepass")
 
 
 def digest_of(data: Data) -> str:

@@ -27,10 +27,14 @@ class EvaluationCache:
         self._digest = evaluator_digest
         self._tier = tier
 
-    def find(self, job: EvaluationJob) -> EvaluationDone | None:
+    def key(self, job: EvaluationJob) -> str:
+        """The content address of `job`; with a tier before it, the key of its row."""
+        return job.key(self._digest)
+
+    def find(self, job: EvaluationJob, key: str) -> EvaluationDone | None:
         """The recorded end of an equal job, None if there is none that this tier may use."""
         for tier in _at_least(self._tier):
-            row = self._facts.fact("evaluation", f"{tier}:{job.key(self._digest)}")
+            row = self._facts.fact("evaluation", f"{tier}:{key}")
             if row is not None:
                 return EvaluationDone(
                     job=job,
@@ -40,18 +44,14 @@ class EvaluationCache:
                 )
         return None
 
-    def keep(self, done: EvaluationDone) -> None:
+    def keep(self, done: EvaluationDone, key: str) -> None:
         """Record the end of a job; what our own infrastructure broke is never kept."""
         fault = done.result.fault
         if fault is not None and fault.kind is FailureKind.INFRASTRUCTURE:
             return
         row = {"result": encode(done.result), "usage": encode(done.usage), "tier": done.tier}
         row["names"] = [done.job.program.id, done.job.instance.id, done.job.stage]
-        self._facts.record("evaluation", self.key(done.job), row, durable=False)
-
-    def key(self, job: EvaluationJob) -> str:
-        """The key under which the end of `job` is kept: its content address, and the tier."""
-        return f"{self._tier}:{job.key(self._digest)}"
+        self._facts.record("evaluation", f"{self._tier}:{key}", row, durable=False)
 
 
 def _at_least(tier: str) -> tuple[str, ...]:

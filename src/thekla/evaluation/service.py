@@ -176,7 +176,7 @@ class EvaluationService:
             if self._broken is not None:
                 raise self._broken
             if key not in self._waiting:
-                recorded = self._cache.find(job)
+                recorded = self._cache.find(job, key)
                 if recorded is not None:
                     return recorded
                 self._waiting[key] = asyncio.get_running_loop().create_future()
@@ -198,18 +198,19 @@ class EvaluationService:
             while not self._closed.is_set():
                 for done in await loop.run_in_executor(None, lambda: list(self._backend.completed())):
                     self._settle(done)
-        except (OSError, SandboxError) as error:
+        except Exception as error:  # border: a backend may be a plug-in, and whatever ends it must reach all who wait
             self._broken = SandboxError(f"the backend stopped: {error}")
             for future in self._waiting.values():
                 future.set_exception(self._broken)
             self._waiting.clear()
 
     def _settle(self, done: EvaluationDone) -> None:
-        future = self._waiting.pop(self._cache.key(done.job), None)
+        key = self._cache.key(done.job)
+        future = self._waiting.pop(key, None)
         if future is None:
             return
         try:
-            self._cache.keep(done)
+            self._cache.keep(done, key)
         except Exception as error:  # border: whatever the disk refuses must reach the one who waits
             future.set_exception(error)
         else:

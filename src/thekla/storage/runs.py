@@ -114,7 +114,7 @@ def _summary(path: Path) -> RunSummary:
     try:
         ends = read_ends(path)
     except DamagedRunError as error:
-        from thekla.storage.recovery import salvage  # it needs SQLAlchemy, which listing runs does not
+        from thekla.storage.recovery import salvage  # here: it needs the database library, and a list does not
 
         fault = not_a_run_file(path, error.found) if salvage(path) is None else error
         return RunSummary(run_id=path.stem, path=path, size_bytes=size, fault=str(fault))

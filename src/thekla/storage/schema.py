@@ -104,9 +104,14 @@ def write(connection: sqlite3.Connection, rows: Mapping[str, Sequence[Row]]) -> 
         sqlite3.IntegrityError: One is there already.
         sqlite3.Error: SQLite refuses.
     """
+    filled = {table: its_rows for table, its_rows in rows.items() if its_rows}
+    if len(filled) == 1 and all(len(its_rows) == 1 for its_rows in filled.values()):
+        ((table, (row,)),) = filled.items()  # one statement is a transaction by itself, at half the CPU
+        connection.execute(INSERT[table], row)
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for table, its_rows in rows.items():
+        for table, its_rows in filled.items():
             connection.executemany(INSERT[table], its_rows)
         connection.execute("COMMIT")
     except BaseException:

@@ -1,0 +1,69 @@
+"""Options are what was given, checked, or a message that names what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thekla.assembly.build import build_generator, build_package, build_strategy
+from thekla.assembly.options import load_options
+from thekla.core.errors import ConfigError
+from thekla.core.problem import ProblemRef
+from thekla.core.registry import Component
+
+
+def test_a_name_that_is_given_goes_before_the_file_and_none_is_not_given(tmp_path: Path) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text('problem = "toy"\nseed = 3\nevaluations = 50\n[arguments.strategy]\nexplore = 0.5\n')
+    options = load_options(file, seed=9, evaluations=None, suite="single")
+    assert (options.problem, options.suite, options.seed, options.evaluations) == ("toy", "single", 9, 50)
+    assert options.arguments == {"strategy": {"explore": 0.5}}
+    assert (options.workers, options.in_flight, options.sandbox) == (2, 8, "strict")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "'problem' is missing"),
+        ({"problem": "toy", "evaluations": 0}, "greater than or equal to 1"),
+        ({"problem": "toy", "wall_s": float("inf")}, "finite"),
+        ({"problem": "toy", "seed": 2**63}, "less than"),
+        ({"problem": "toy", "workers": "many"}, "'workers' is 'many'"),
+        ({"problem": "toy", "arguments": {"brain": {}}}, "arguments.brain"),
+        ({"problem": "toy", "speed": 1, "depth": 2}, "'speed'.*'depth'"),
+    ],
+)
+def test_what_is_out_of_range_or_unknown_is_named(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_options(**given)
+
+
+def test_a_budget_that_would_end_no_run_is_refused(tmp_path: Path) -> None:
+    options = load_options(problem="toy").model_copy(update={"evaluations": None})
+    with pytest.raises(ConfigError, match="none would ever end the run"):
+        _ = options.budget
+    assert options.model_copy(update={"wall_s": 5.0}).budget.wall_s == 5.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"malformed": "much"}, "malformed is 'much': Input should be a valid number"),
+        ({"malformed": True}, "malformed is True"),
+        ({"mal": 1.0}, "it knows malformed"),
+    ],
+)
+def test_arguments_of_a_component_must_fit_it(arguments: dict[str, str | bool | float], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        build_generator(Component(name="constants", version="1", arguments=arguments))
+
+
+def test_arguments_that_fit_are_taken_and_a_whole_number_is_a_number() -> None:
+    build_generator(Component(name="constants", version="1", arguments={"malformed": 0}))
+    package = build_package(ProblemRef(name="toy", suite="default"))
+    for name in ("greedy", "islands", "random", "sampling"):
+        build_strategy(Component(name=name, version="1"), package.problem, seed=1)
+    with pytest.raises(ConfigError, match="known: greedy"):
+        build_strategy(Component(name="other", version="1"), package.problem, seed=1)
