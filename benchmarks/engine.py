@@ -26,8 +26,9 @@ from tempfile import TemporaryDirectory
 from thekla.assembly.build import real_clock, started_of
 from thekla.assembly.options import RunOptions
 from thekla.core.evaluation import EvaluationDone
+from thekla.core.journal import Started
 from thekla.core.problem import ProblemRef
-from thekla.core.protocols import Backend
+from thekla.core.protocols import Backend, ProblemPackage
 from thekla.core.rng import derive_seed
 from thekla.engine import Engine, Journal, Parts
 from thekla.evaluation.backends import InlineBackend, LocalBackend
@@ -101,7 +102,14 @@ def measure(case: str, evaluations: int, folder: Path) -> Row:
     )
 
 
-async def search(package, backend, store, options, started, costs):  # type: ignore[no-untyped-def]  # see `measure`
+async def search(
+    package: ProblemPackage,
+    backend: Backend,
+    store: RunFile,
+    options: RunOptions,
+    started: Started,
+    costs: list[tuple[float, float]],
+) -> None:
     """The run; what it cost is read before its workers are gone."""
     service = EvaluationService(package, backend, store, reference=PROBLEM, tier=started.tier)
     parts = Parts(

@@ -125,7 +125,7 @@ def screening_note(view: RunView) -> str:
     """What the checks before the simulator saved, in a sentence."""
     screening = view.screening
     found = f"{screening.rejected} programs and {screening.duplicates} duplicates"
-    stopped = f"The checks stopped {found} before any simulator ran"
+    stopped = f"The checks stopped {found} before the train split"
     if screening.saved_cpu_s is None or screening.mean_cpu_s is None:
         return f"{stopped}."
     return (

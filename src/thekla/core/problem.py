@@ -32,7 +32,7 @@ __all__ = [
 
 Direction = Literal["minimize", "maximize"]
 Aggregate = Literal["mean", "median", "min", "max"]
-Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound"]
+Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
 
 
 class Split(StrEnum):
@@ -227,7 +227,8 @@ class Baseline:
     Args:
         program: Runs through the same guest path as a candidate; None for an oracle (it needs hidden truth and
             runs on the host) and for figures that are published or computed.
-        role: `oracle` and `bound` are marked so wherever they are shown.
+        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `finalist` and `winner` are a run's
+            own candidates beside the ladder.
     """
 
     name: str

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 
 from thekla.core.evaluation import Outcome, Scored
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
 from thekla.core.problem import Baseline, Instance, Problem, Split
-from thekla.core.program import Candidate, Program
+from thekla.core.program import Candidate
 from thekla.core.protocols import Evaluator
 from thekla.engine.journaling import Journal
 
 __all__ = ["close_run"]
 
 FINALISTS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Rung:
-    """One row of the ladder: a candidate or a baseline."""
-
-    name: str
-    role: str
-    program: Program | None
-    baseline: Baseline | None = None
 
 
 async def close_run(
@@ -50,15 +40,14 @@ async def close_run(
     journal.write(Frozen(finalists=tuple(candidate.id for candidate in finalists)))
     journal.flush()
     validating, opening = partial(report, "validation"), partial(report, "holdout")
-    ladder = [_Rung(name=seed.id, role="seed", program=seed.program)]
-    ladder += [_Rung(name=rung.name, role=rung.role, program=rung.program, baseline=rung) for rung in baselines]
-    rows = [_Rung(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
+    ladder = [Baseline(name=seed.id, role="seed", program=seed.program), *baselines]
+    rows = [Baseline(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
     winner = rows[0]
     if problem.instances.get(Split.VALIDATION):
         instances = problem.instances[Split.VALIDATION]
         outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, instances, validating)
         winner = _best(problem, rows, outcomes)
-    winner = _Rung(name=winner.name, role="winner", program=winner.program)
+    winner = replace(winner, role="winner")
     for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
         if problem.instances.get(split):
             await _judge(evaluator, journal, [*ladder, winner], split, problem.instances[split], validating)
@@ -89,7 +78,7 @@ def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> 
 async def _judge(
     evaluator: Evaluator,
     journal: Journal,
-    rows: Sequence[_Rung],
+    rows: Sequence[Baseline],
     split: Split,
     instances: Sequence[Instance],
     report: Callable[[int, int], None],
@@ -97,13 +86,9 @@ async def _judge(
     """All rows at once, journaled in their order."""
     judged = 0
 
-    async def judge(row: _Rung) -> Outcome:
+    async def judge(row: Baseline) -> Outcome:
         nonlocal judged
-        if row.baseline is not None:
-            outcome = await evaluator.judge_baseline(row.baseline, instances, stage=str(split))
-        else:
-            assert row.program is not None
-            outcome = await evaluator.judge(row.program, instances, stage=str(split))
+        outcome = await evaluator.judge_baseline(row, instances, stage=str(split))
         judged += 1
         report(judged, len(rows))
         return outcome
@@ -118,7 +103,7 @@ async def _judge(
     return list(outcomes)
 
 
-def _best(problem: Problem, rows: Sequence[_Rung], outcomes: Sequence[Outcome]) -> _Rung:
+def _best(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> Baseline:
     """The row that is best on validation; the earlier of equals, the first if none has a score."""
     objective = problem.objective
     scored = [

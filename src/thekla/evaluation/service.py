@@ -180,6 +180,7 @@ class EvaluationService:
                 if recorded is not None:
                     return recorded
                 self._waiting[key] = asyncio.get_running_loop().create_future()
+                self._waiting[key].add_done_callback(_heard)
                 self._backend.submit(job)
             done = await asyncio.shield(self._waiting[key])
             fault = done.result.fault
@@ -220,3 +221,9 @@ class EvaluationService:
 def _drifts(program: Program) -> bool:
     """Whether a program that seems to add nothing is evaluated nevertheless: a fixed share, by its id."""
     return int(program.id[:8], 16) % _DRIFT == 0
+
+
+def _heard(future: asyncio.Future[EvaluationDone]) -> None:
+    """Take note of an exception for which nobody waits any more: the run is being cancelled."""
+    if not future.cancelled():
+        future.exception()
