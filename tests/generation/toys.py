@@ -22,7 +22,7 @@ from thekla.core.problem import (
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.run import Prompt, Section, Ticket
 
-FIFO = '''\
+FIFO = """\
 def init(s):
     s.waiting = []
 
@@ -54,7 +54,7 @@ def schedule(s, results, pipelines):
             ram -= want_ram
         s.waiting.extend(looked_at)
     return suspensions, assignments
-'''
+"""
 
 SCHEDULER = Interface(
     functions=(
@@ -152,8 +152,7 @@ SCHEDULER_BLOCKS = (
         kind="statement",
         type="",
         text=(
-            "{want: gb} = max({want: gb}, "
-            "getattr({s: State}, 'wanted_ram', {}).get({ops: list[Operator]}[0].name, 0))"
+            "{want: gb} = max({want: gb}, getattr({s: State}, 'wanted_ram', {}).get({ops: list[Operator]}[0].name, 0))"
         ),
     ),
     Block(

@@ -13,7 +13,8 @@ class Budget:
     """Hard caps; None is no cap.
 
     Args:
-        evaluations: Candidates that reach a simulator (duplicates and those that fail a check are free).
+        evaluations: Candidates that reach the train split (duplicates and those that a check or a tiny case stops are
+            free).
         proposals: Generator calls; by default 20 per evaluation, so that a search that only repeats itself ends.
         wall_s: Wall time of the search, summed over resumptions.
         cost_usd: Money for generator calls.

@@ -34,7 +34,7 @@ class FailureKind(StrEnum):
     NO_PROGRAM = "no_program"  # the generator's answer holds no program
     SYNTAX = "syntax"  # does not parse
     INTERFACE = "interface"  # a function of the interface is missing or has another signature
-    DUPLICATE = "duplicate"  # the run has evaluated this very text before
+    DUPLICATE = "duplicate"  # the run has evaluated this very text before, or one that decides alike
     CRASH = "crash"  # raised an exception, or its process died
     INVALID = "invalid"  # answered what the rules of the problem forbid
     PROTOCOL = "protocol"  # answered what is no plain data, or out of turn
@@ -101,12 +101,15 @@ class InstanceResult:
         scores: One finite number per objective of the problem; empty if there is a fault.
         measures: Numbers that are shown or place a candidate in an archive, never optimised.
         feedback: Text for the generator; must hold nothing of a hold-out.
+        behaviour: Digest of all that the program decided here; empty if the referee takes none. Programs with equal
+            digests did the same.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
     fault: Fault | None = None
     measures: Mapping[str, float] = field(default_factory=dict)
     feedback: str = ""
+    behaviour: str = ""
 
     def __post_init__(self) -> None:
         if (self.fault is None) == (not self.scores):
@@ -125,12 +128,14 @@ class Scored:
         measures: Mean over the instances, per measure.
         instances: Each instance's result by instance id, in the problem's order.
         tier: The sandbox tier under which it ran.
+        behaviour: Digest of what it decided in the stages before the train split; empty if there is none.
     """
 
     scores: Mapping[str, float]
     measures: Mapping[str, float] = field(default_factory=dict)
     instances: Mapping[str, InstanceResult] = field(default_factory=dict)
     tier: str = ""
+    behaviour: str = ""
     cost: Usage = field(default_factory=Usage, compare=False)
 
 

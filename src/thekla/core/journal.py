@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from thekla.core.budget import Budget
@@ -261,7 +261,7 @@ def outcome_of(event: Event) -> Outcome:
         )
         for name, result in scored.instances.items()
     }
-    return Scored(scores=scored.scores, measures=scored.measures, instances=instances, tier=scored.tier, cost=cost)
+    return replace(scored, instances=instances)
 
 
 def program_blob(program: Program) -> bytes:
@@ -290,6 +290,7 @@ def _canonical_outcome(outcome: Outcome) -> dict[str, Data]:
         "scores": dict(outcome.scores),
         "measures": dict(outcome.measures),
         "tier": outcome.tier,
+        "behaviour": outcome.behaviour,
         "instances": {
             name: {"scores": dict(result.scores), "measures": dict(result.measures)}
             for name, result in outcome.instances.items()

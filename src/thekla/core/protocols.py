@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Usage
 from thekla.core.events import Event
@@ -27,9 +27,18 @@ __all__ = [
     "RunStore",
     "Sandbox",
     "Strategy",
+    "Twin",
+    "no_twin",
 ]
 
 FactTable = Literal["answer", "evaluation"]
+Twin: TypeAlias = Callable[[str], str | None]
+"""The candidate that is known to have behaved so, by the digest of a behaviour; None if there is none."""
+
+
+def no_twin(behaviour: str) -> str | None:
+    """Knows nobody."""
+    return None
 
 
 class Strategy(Protocol):
@@ -180,8 +189,12 @@ class Backend(Protocol):
 class Evaluator(Protocol):
     """The evaluation service as the engine sees it: the only meter, and the only way to a score."""
 
-    async def evaluate(self, program: Program) -> Outcome:
-        """Checks, then the cascade, then the train split."""
+    async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
+        """Checks, then the cascade, then the train split.
+
+        A program that behaves in the cascade like one that `twin` knows is a duplicate, most of the time: a few are
+        evaluated all the same, so that neutral drift goes on and the guess can be checked.
+        """
 
     async def judge(self, program: Program, instances: Sequence[Instance], *, stage: str) -> Outcome:
         """A finalist or baseline on given instances, without the cascade."""

@@ -16,7 +16,7 @@ from thekla.engine.journaling import Journal
 
 __all__ = ["close_run"]
 
-FINALISTS = 5
+FINALISTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)

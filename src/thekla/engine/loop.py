@@ -13,7 +13,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
-from thekla.core.problem import Baseline, Problem
+from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
 from thekla.core.progress import Observer, Progress
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
@@ -24,7 +24,7 @@ from thekla.engine.journaling import Journal, Store
 
 __all__ = ["Engine", "Parts"]
 
-_CHECKED = ("answer", "check")  # stages before any simulator; outcomes there are free
+_TRAIN = str(Split.TRAIN)  # what fails before it, by a check or on a tiny case, does not use the budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,7 @@ class Engine:
         self._history: list[Told] = []
         self._scored: list[tuple[Candidate, Scored]] = []  # the record that reports
         self._seen: dict[ProgramId, CandidateId] = {}
+        self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
         self._failures = 0
         self._duplicates = 0
@@ -140,7 +141,8 @@ class Engine:
             prompt = self._parts.prompts.build(self._parts.problem, ticket, self._history)
             self._journal.write(Asked.of(ticket))
             self._ledger = replace(self._ledger, proposals=self._ledger.proposals + 1)
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(self._work(ticket, prompt))))
+            work = self._work(ticket, prompt, len(self._history))
+            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(work)))
         return bool(self._pending)
 
     def _may_ask(self) -> bool:
@@ -156,7 +158,7 @@ class Engine:
             return str(ahead.data["reason"])
         return replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
 
-    async def _work(self, ticket: Ticket, prompt: Prompt) -> tuple[Proposal, Outcome]:
+    async def _work(self, ticket: Ticket, prompt: Prompt, known: int) -> tuple[Proposal, Outcome]:
         recorded = self._store.fact("answer", ticket.id)
         if recorded is not None:
             proposal = decode(Proposal, recorded)
@@ -167,12 +169,19 @@ class Engine:
             assert isinstance(answer, dict)
             paid = proposal.spending.cost_usd != 0
             self._store.record("answer", ticket.id, answer, durable=paid)
-        return await self._evaluate(proposal)
+        return await self._evaluate(proposal, known)
 
-    async def _evaluate(self, proposal: Proposal) -> tuple[Proposal, Outcome]:
+    async def _evaluate(self, proposal: Proposal, known: int = 0) -> tuple[Proposal, Outcome]:
+        """`known` outcomes had been told when the ticket was asked: only those can have a twin of the program, so
+        that who is a duplicate does not depend on who is evaluated first."""
+
+        def twin(behaviour: str) -> CandidateId | None:
+            order, candidate = self._behaviours.get(behaviour, (known, None))
+            return candidate if order < known else None
+
         if proposal.program is None:
             return proposal, Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message=proposal.reason)
-        return proposal, await self._parts.evaluator.evaluate(proposal.program)
+        return proposal, await self._parts.evaluator.evaluate(proposal.program, twin=twin)
 
     async def _tell_next(self) -> None:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
@@ -180,7 +189,7 @@ class Engine:
         proposal, outcome = await flight.work
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
-        counted = not (isinstance(told.outcome, Failed) and told.outcome.stage in _CHECKED)
+        counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
         if proposal.program is not None:
             self._store.put_blob(program_blob(proposal.program))
         self._journal.write(Answered.of(flight.ticket, proposal))
@@ -221,6 +230,7 @@ class Engine:
         elif told.candidate is not None:
             score, gain = outcome.scores[self._objective.name], self._objective.gain
             self._scored.append((told.candidate, outcome))
+            self._behaviours.setdefault(outcome.behaviour, (len(self._history), told.candidate.id))
             if self._baseline is None:
                 self._baseline = score
             if self._best is None or gain(score) > gain(self._best):

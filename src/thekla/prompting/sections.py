@@ -42,9 +42,7 @@ def statement_section(problem: Problem) -> Section:
     lines += [f"- {one.direction} {one.name} ({one.unit}): {one.aggregate} of instances" for one in problem.objectives]
     data: Data = {
         "problem": problem.name,
-        "objectives": [
-            {"name": one.name, "unit": one.unit, "direction": one.direction} for one in problem.objectives
-        ],
+        "objectives": [{"name": one.name, "unit": one.unit, "direction": one.direction} for one in problem.objectives],
     }
     return section("statement", "\n".join(lines), data)
 

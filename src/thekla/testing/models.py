@@ -81,9 +81,7 @@ class ChatModelConformance(ABC):
         assert spending.cost_usd is None or spending.cost_usd >= 0.0
 
     def test_model_without_temperature_or_seed_answers(self) -> None:
-        completion = asyncio.run(
-            self.make_model().complete(self.prompt(), max_tokens=256, temperature=None, seed=None)
-        )
+        completion = asyncio.run(self.make_model().complete(self.prompt(), max_tokens=256, temperature=None, seed=None))
         assert completion.text
 
     def test_model_answers_more_than_once(self) -> None:

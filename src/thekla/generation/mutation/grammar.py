@@ -320,11 +320,7 @@ class Grammar:
 
     def _place(self, wanted: Type, scope: Scope, rng: Random, *, name: bool) -> Phrase | None:
         """Something that can be assigned or changed in place: a name, or (unless `name`) an attribute too."""
-        places = [
-            one
-            for one in self.of_type(scope, wanted)
-            if "(" not in one.text and (not name or one.text in scope)
-        ]
+        places = [one for one in self.of_type(scope, wanted) if "(" not in one.text and (not name or one.text in scope)]
         return rng.choice(places) if places else None
 
     def _scope_of(self, block: Block, fillings: Mapping[str, str], name: str, bound: Scope) -> tuple[Scope, bool]:

@@ -21,8 +21,8 @@ from thekla.generation.mutation.workshop import Bench, Prepared
 __all__ = ["Mutator"]
 
 _DONORS = 4  # other programs that one proposal draws on
-_MORE = 0.35  # chance of one more edit
-_MORE_WHEN_STUCK = 0.6
+_MORE = 0.6  # chance of one more edit: most single edits change nothing, which costs a whole evaluation to learn
+_MORE_WHEN_STUCK = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Mutator:
     name = "mutation"
     version = "1"
 
-    def __init__(self, *, tries: int = 20, max_characters: int = 12_000, max_edits: int = 3) -> None:
+    def __init__(self, *, tries: int = 20, max_characters: int = 12_000, max_edits: int = 4) -> None:
         if min(tries, max_characters, max_edits) < 1:
             raise ValueError("tries, max_characters and max_edits must be positive")
         self._tries = tries

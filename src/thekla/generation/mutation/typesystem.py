@@ -152,8 +152,10 @@ class Language:
             return self.is_whole(have)
         if have.name != want.name:
             return False
-        return not want.args or not have.args or all(
-            self.fits(one, other) for one, other in zip(have.args, want.args, strict=False)
+        return (
+            not want.args
+            or not have.args
+            or all(self.fits(one, other) for one, other in zip(have.args, want.args, strict=False))
         )
 
     def members(self, type_: Type) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from .bound import penalised_latency_bound
 from .interface import VOCABULARY, interface
 from .oracle import oracle_scheduler
 from .referee import PENALTY, LakehouseReferee, judge_scheduler, penalty_seconds
-from .workloads import SUITES, drawn_holdout, scene, smoke, splits
+from .workloads import SUITES, drawn_holdout, probes, scene, smoke, splits
 
 __all__ = ["LakehousePackage", "build", "exploits", "suites"]
 
@@ -92,7 +92,10 @@ class LakehousePackage:
             objectives=(self._objective,),
             seeds=(_program("seeds/fifo.py"),),
             instances=splits(self._suite),
-            stages=(Stage(name="smoke", instances=(smoke(self._suite),)),),
+            stages=(
+                Stage(name="smoke", instances=(smoke(self._suite),)),
+                Stage(name="probe", instances=probes(self._suite)),
+            ),
             measures=tuple(Measure(**each) for each in self._data["measures"]),
             vocabulary=VOCABULARY,
             published={name: (float(each["value"]), each["source"]) for name, each in published},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -103,6 +104,12 @@ class _Meter:
         self._running_ticks = 0
         self._given_ticks = 0.0
         self._asked_share = 0.0
+        self._decisions = hashlib.sha256()
+
+    @property
+    def behaviour(self) -> str:
+        """Digest of every answer that asked for something, with its tick."""
+        return self._decisions.hexdigest()
 
     def start(self, message: Message) -> Any:
         return self._inner.start(message)
@@ -122,6 +129,9 @@ class _Meter:
             self._running += len(orders)
             self._assigned += len(orders)
             self._asked_share += sum(map(self._share, orders))
+        suspended = answer.get("s") if isinstance(answer, dict) else None
+        if orders or suspended:
+            self._decisions.update(repr((now, orders, suspended)).encode())
         return answer
 
     def measures(self) -> dict[str, float]:
@@ -154,7 +164,12 @@ def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str) -> Ins
         return InstanceResult(fault=_fault(result.fault, setting.params))
     score = adjusted_latency(result.statistics, setting.params, objective)
     measures = _measures(result, setting.params) | meter.measures()
-    return InstanceResult(scores={objective: score}, measures=measures, feedback=_feedback(result, measures))
+    return InstanceResult(
+        scores={objective: score},
+        measures=measures,
+        feedback=_feedback(result, measures),
+        behaviour=meter.behaviour,
+    )
 
 
 def penalty_seconds(params: Params) -> float:

@@ -14,7 +14,7 @@ import hmac
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 from types import MappingProxyType
@@ -26,7 +26,7 @@ from thekla.core.values import digest_of
 from thekla.simulators.lakehouse import OperatorSpec, Params, PipelineSpec, PriorityClass, Trace, Work, loop_trace
 from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
 
-__all__ = ["PROFILES", "SUITES", "Profile", "Scene", "drawn_holdout", "instance", "scene", "smoke", "splits"]
+__all__ = ["PROFILES", "SUITES", "Profile", "Scene", "drawn_holdout", "instance", "probes", "scene", "smoke", "splits"]
 
 GENERATOR_VERSION = 1
 """Raised whenever an id would give another trace than before."""
@@ -43,6 +43,7 @@ SUITES: Mapping[str, str] = MappingProxyType(
 _HOLDOUT_SEED_FLOOR = 2**32  # every listed seed is far below, so a drawn one can never meet it
 _BURSTS = range(5)
 _PUBLIC_SEEDS = (10, 11)
+_PROBE_S = 60  # a tenth of a trace
 _CPUS_OF_LOAD = 4.0  # size at which `Profile.load` counts an operator's time
 
 
@@ -138,6 +139,7 @@ _LARGEST_SHARE = 0.8  # of a pool's memory: every operator fits somewhere, thoug
 # One spelling of a seed, so that two ids are never one trace.
 _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"
 _LOOP = re.compile(rf"loop/b(?P<burst>\d)/{_SEED}")
+_FIRST = re.compile(r"/first[1-9]\d{0,3}$")  # only the first seconds of a trace
 _VARIED = re.compile(rf"varied/(?P<profile>[a-z-]+)/{_SEED}")
 _TINY = {"tiny/one-pool": 1, "tiny/two-pools": 2}
 
@@ -155,6 +157,12 @@ def instance(id: str, split: Split) -> Instance:
 def smoke(suite: str) -> Instance:
     """The tiny case that a program of the suite meets before any real trace."""
     return instance("tiny/two-pools" if suite == "default" else "tiny/one-pool", Split.TRAIN)
+
+
+def probes(suite: str) -> tuple[Instance, ...]:
+    """Beginnings of traces, on which a program that behaves like another is told from one that does not."""
+    wholes = ("varied/long-tails/s90", "varied/two-pools/s90") if suite == "default" else ("loop/b2/s90",)
+    return tuple(instance(f"{whole}/first{_PROBE_S}", Split.TRAIN) for whole in wholes)
 
 
 def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
@@ -211,6 +219,10 @@ def scene(id: str) -> Scene:
         ProblemError: The id names no recipe.
         MissingExtraError: The published loop's generator needs numpy, and it is not installed.
     """
+    whole, _, first_s = id.partition("/first")
+    if first_s:
+        setting = scene(whole)
+        return replace(setting, params=replace(setting.params, duration=int(first_s)))
     family, name, seed = _recipe(id)
     if family == "tiny":
         return _tiny(pools=_TINY[id])
@@ -224,6 +236,7 @@ def scene(id: str) -> Scene:
 
 
 def _recipe(id: str) -> tuple[Literal["loop", "varied", "tiny"], str, int]:
+    id = _FIRST.sub("", id)
     if id in _TINY:
         return "tiny", "", 0
     if (found := _LOOP.fullmatch(id)) is not None:

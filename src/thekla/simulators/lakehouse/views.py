@@ -533,7 +533,7 @@ class PolicySession:
             init, self._schedule = _find_functions(self._namespace)
             if init is not None:
                 init(self.scheduler)
-        except (Exception, SystemExit) as error:  # the border to a foreign program: whatever it raises is its fault
+        except (Exception, SystemExit) as error:  # border: a foreign program, whose fault it is
             return _fault(error)
         return self._take_wake()
 
@@ -548,7 +548,7 @@ class PolicySession:
             assert self._schedule is not None, "start() comes before step()"
             answer = self._schedule(self.scheduler, results, pipelines)
             return self._read(answer)
-        except (Exception, SystemExit) as error:  # the border to a foreign program: whatever it raises is its fault
+        except (Exception, SystemExit) as error:  # border: a foreign program, whose fault it is
             return _fault(error)
 
     def _apply(self, message: Message) -> tuple[list[ExecutionResult], list[Pipeline]]:

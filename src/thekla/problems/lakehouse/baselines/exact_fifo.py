@@ -7,17 +7,20 @@ given in proportion to memory, in whole numbers and at least one.
 
 def init(s):
     s.waiting = []
+    s.least_ram = float("inf")
 
 
 def schedule(s, results, pipelines):
-    s.waiting.extend(pipelines)
+    for pipeline in pipelines:
+        s.waiting.append(pipeline)
+        s.least_ram = min([s.least_ram, *(true_ram_gb(op) for op in pipeline.operators)])
     s.waiting = [pipeline for pipeline in s.waiting if pipeline.remaining_operators > 0]
     assignments = []
     for pool in s.executor.pools:
         cpu = pool.avail_cpu_pool
         ram = pool.avail_ram_pool
         for pipeline in s.waiting:
-            if cpu < 1 or ram <= 0:
+            if cpu < 1 or ram < s.least_ram:
                 break
             for op in pipeline.runtime_status().get_ops(ASSIGNABLE_STATES, require_parents_complete=True):
                 want_ram = true_ram_gb(op)
