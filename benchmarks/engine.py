@@ -4,6 +4,9 @@
 and referee themselves take is measured beside it and left out. `isolated` adds worker processes and the strict sandbox:
 the CPU time of all processes, from the ready workers to the closed run, one fresh confined process per evaluation. The
 toy problem's suite `single` has one instance, so that an evaluation is one guest. Each case has a process of its own.
+
+Other load on the machine makes CPU time dear (shared cores, cold caches): `loop ns` is what one turn of a trivial loop
+cost before and after the case, on average, to compare rows by. Quote figures from a quiet machine.
 """
 
 from __future__ import annotations
@@ -56,6 +59,7 @@ class Row:
     disk_bytes: float
     engine_mb: float
     worker_mb: float
+    loop_ns: float
 
 
 class TimedInlineBackend(InlineBackend):
@@ -83,6 +87,7 @@ def measure(case: str, evaluations: int, folder: Path) -> Row:
     started = started_of(options, package, tier="trusted" if case == "engine" else "strict")
     path = folder / f"{case}-{evaluations}.thekla"
     costs: list[tuple[float, float]] = []
+    loop_ns = loop_cost_ns()
     with RunFile.create(path, path.stem) as store:
         before, begun_s = cpu_s(), time.monotonic()
         asyncio.run(search(package, backend, store, options, started, costs))
@@ -99,7 +104,16 @@ def measure(case: str, evaluations: int, folder: Path) -> Row:
         disk_bytes=disk / evaluations,
         engine_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         worker_mb=worker_mb,
+        loop_ns=(loop_ns + loop_cost_ns()) / 2,
     )
+
+
+def loop_cost_ns(turns: int = 2_000_000) -> float:
+    """CPU nanoseconds of one turn of a trivial loop, at this moment."""
+    begun_s, total = time.process_time(), 0
+    for turn in range(turns):
+        total += turn
+    return (time.process_time() - begun_s) * 1e9 / turns
 
 
 async def search(
@@ -163,12 +177,12 @@ def main() -> None:
         print(json.dumps({"at": datetime.now(UTC).isoformat(), "rows": rows}, indent=2))
         return
     print(f"{'case':<10}{'evals':>7}{'CPU ms':>9}{'target':>8}{'guest ms':>10}{'wall ms':>9}{'disk B':>8}", end="")
-    print(f"{'engine MB':>11}{'worker MB':>11}")
+    print(f"{'engine MB':>11}{'worker MB':>11}{'loop ns':>9}")
     for row in rows:
         print(
             f"{row['case']:<10}{row['evaluations']:>7}{row['cpu_ms']:>9.2f}{TARGETS_MS[str(row['case'])]:>8.0f}"
             f"{row['evaluator_ms']:>10.2f}{row['wall_ms']:>9.2f}{row['disk_bytes']:>8.0f}"
-            f"{row['engine_mb']:>11.0f}{row['worker_mb']:>11.0f}"
+            f"{row['engine_mb']:>11.0f}{row['worker_mb']:>11.0f}{row['loop_ns']:>9.0f}"
         )
 
 

@@ -98,13 +98,13 @@ def _headline(view: RunView, best: Rung | None, seed: Rung | None, split: Split 
     score, before = _score(best, split), _score(seed, split)
     assert score is not None
     where = f"on the {SPLIT_NAMES[split]} instances"
-    found = f"{view.objective.name} of {with_unit(score, view.objective)} {where}"
+    found = f"{with_unit(score, view.objective)} ({view.objective.name}) {where}"
     if seed is not None and best.name == seed.name:
         return f"No program better than the seed was found: {found}."
     if before is None:
-        return f"A program with a {found}; the seed has no score there."
+        return f"A program that scores {found}; the seed has no score there."
     comparison = better_by(view.objective, score, before)
-    return f"A program with a {found}: {comparison} than the seed ({with_unit(before, view.objective)})."
+    return f"A program that scores {found}: {comparison} than the seed ({with_unit(before, view.objective)})."
 
 
 def _evidence(view: RunView, steps: Ladder, best: Rung, split: Split) -> Iterator[str]:

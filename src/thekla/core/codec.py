@@ -78,7 +78,7 @@ def decode(cls: type[T], data: Data) -> T:
 
 
 def _decode(hint: Any, data: Any, where: str) -> Any:
-    if hint is Any:
+    if hint is Any or (type(data) is hint and hint in _PLAIN):
         return data
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
@@ -133,9 +133,9 @@ def _decode_tuple(items: tuple[Any, ...], data: Any, where: str) -> tuple[Any, .
 def _decode_dataclass(cls: Any, data: Any, where: str) -> Any:
     if not isinstance(data, Mapping) or data.get("type", cls.__name__) != cls.__name__:
         raise ValueError(f"{where} is {data!r}; expected a {cls.__name__}")
-    known = {field.name for field in dataclasses.fields(cls) if field.init}
-    unknown = set(data) - known - {"type"}
-    if unknown:
+    known, hints = _field_names(cls) or (), _hints(cls)
+    found = {name: _decode(hints[name], data[name], f"{where}.{name}") for name in known if name in data}
+    if len(found) + ("type" in data) != len(data):
+        unknown = set(data) - set(known) - {"type"}
         raise ValueError(f"{where} has unknown entries {sorted(unknown)}; {cls.__name__} knows {sorted(known)}")
-    hints = _hints(cls)
-    return cls(**{name: _decode(hints[name], data[name], f"{where}.{name}") for name in known & set(data)})
+    return cls(**found)
