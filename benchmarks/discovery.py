@@ -21,7 +21,7 @@ from thekla.assembly import load_options, run, view
 from thekla.core.problem import Split
 from thekla.core.values import Data
 
-EVALUATIONS = 200  # as in the demo
+EVALUATIONS, IN_FLIGHT = 200, 12  # as in the demo
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     **{f"seed-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
     "random": {"suite": "siblings", "strategy": "random", "seed": 0},
@@ -34,7 +34,9 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 
 def measure(name: str, runs: Path, *, evaluations: int, workers: int) -> dict[str, Data]:
     """One run's scores per split, of the winner and of the seed program."""
-    options = load_options(problem="lakehouse", evaluations=evaluations, workers=workers, **SETTINGS[name])
+    options = load_options(
+        problem="lakehouse", evaluations=evaluations, in_flight=IN_FLIGHT, workers=workers, **SETTINGS[name]
+    )
     result = run(options, runs=runs, observer=lambda progress: None)
     seen = view(str(result.path), runs)
     steps = ladder(seen)

@@ -26,6 +26,7 @@ DEMO = RunOptions(
     suite="siblings",
     strategy="islands",
     evaluations=200,
+    in_flight=12,
     wall_s=220.0,  # `make demo` must end within six minutes on two cores, set-up and closing included
 )
 """The demo's settings: search on siblings of the ten public traces, never on those themselves."""
