@@ -21,7 +21,7 @@ from thekla.assembly import load_options, run, view
 from thekla.core.problem import Split
 from thekla.core.values import Data
 
-EVALUATIONS, IN_FLIGHT = 200, 12  # as in the demo
+EVALUATIONS, IN_FLIGHT = 150, 12  # as in the demo
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     **{f"seed-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
     "random": {"suite": "siblings", "strategy": "random", "seed": 0},

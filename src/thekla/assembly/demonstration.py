@@ -25,7 +25,7 @@ DEMO = RunOptions(
     problem="lakehouse",
     suite="siblings",
     strategy="islands",
-    evaluations=200,
+    evaluations=150,
     in_flight=12,
     wall_s=220.0,  # `make demo` must end within six minutes on two cores, set-up and closing included
 )
