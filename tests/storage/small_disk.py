@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 from thekla.core.errors import StorageError
 from thekla.core.events import Event, EventKind
@@ -101,7 +102,7 @@ def no_room_to_restore(folder: Path) -> None:
     path = folder / "run.thekla"
     with RunFile.create(path, RUN) as run:
         for number in range(150):
-            run.record("answer", f"a{number}", {"text": "x" * 2500}, durable=False)
+            run.record("answer", f"a{number}", {"text": Random(number).randbytes(2500).hex()}, durable=False)
         run.append(RUN, chained_events(10))
     content = bytearray(path.read_bytes())
     content[-2000] ^= 1

@@ -98,6 +98,16 @@ def unpack(text: bytes) -> dict[str, Data]:
     return data
 
 
+def _shrink(text: bytes) -> bytes:
+    """JSON text as it lies in a file: compressed if that makes it shorter. JSON begins with a brace, zlib does not."""
+    packed = zlib.compress(text, 6) if len(text) >= _SHORTEST_PACKED else text
+    return packed if len(packed) < len(text) else text
+
+
+def _grow(packed: bytes) -> bytes:
+    return packed if packed.startswith(b"{") else zlib.decompress(packed)
+
+
 def meta_row(key: str, value: str) -> Row:
     """A row of `meta`."""
     return _marked("meta", key, value)
@@ -105,7 +115,7 @@ def meta_row(key: str, value: str) -> Row:
 
 def event_row(event: Event, text: bytes, *, blobs: int) -> Row:
     """A row of `event`; `text` is the canonical text of the event's data."""
-    return _marked("event", event.seq, str(event.kind), text, event.chain, pack(event.volatile), blobs)
+    return _marked("event", event.seq, str(event.kind), text, event.chain, _shrink(pack(event.volatile)), blobs)
 
 
 def event_of(row: Sequence[object], *, where: str) -> Event:
@@ -122,12 +132,12 @@ def event_of(row: Sequence[object], *, where: str) -> Event:
     seq, kind, data, chain, volatile = cast("tuple[int, str, bytes, str, bytes]", tuple(row[:5]))
     if kind not in set(EventKind):
         raise StorageError(f"event {seq} of {where} is of the unknown kind {kind!r}; read it with a newer Thekla")
-    return Event(seq=seq, kind=EventKind(kind), data=unpack(data), chain=chain, volatile=unpack(volatile))
+    return Event(seq=seq, kind=EventKind(kind), data=unpack(data), chain=chain, volatile=unpack(_grow(volatile)))
 
 
 def fact_row(table: str, seq: int, key: str, value: Mapping[str, Data]) -> Row:
     """A row of `answer` or `evaluation`."""
-    return _marked(table, seq, key, pack(value))
+    return _marked(table, seq, key, _shrink(pack(value)))
 
 
 def blob_row(seq: int, digest: str, data: bytes) -> Row:
@@ -186,7 +196,7 @@ def fact_of(table: str, row: Sequence[object], *, where: str) -> tuple[str, dict
     _, key, value, _ = row
     if not (is_intact(table, row) and isinstance(key, str) and isinstance(value, bytes)):
         raise StorageError(f"{table} {key!r} of {where} is not what was written; resume the run to restore it")
-    return key, unpack(value)
+    return key, unpack(_grow(value))
 
 
 def foreign_run(asked: str, held: str) -> StorageError:
