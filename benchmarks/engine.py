@@ -29,6 +29,7 @@ from tempfile import TemporaryDirectory
 from thekla.assembly.build import real_clock, started_of
 from thekla.assembly.options import RunOptions
 from thekla.core.evaluation import EvaluationDone
+from thekla.core.journal import Started
 from thekla.core.problem import ProblemRef
 from thekla.core.protocols import Backend
 from thekla.core.rng import derive_seed
@@ -115,7 +116,14 @@ def loop_cost_ns(turns: int = 2_000_000) -> float:
     return (time.process_time() - begun_s) * 1e9 / turns
 
 
-async def search(package, backend, store, options, started, costs):  # type: ignore[no-untyped-def]  # see `measure`
+async def search(
+    package: ToyPackage,
+    backend: Backend,
+    store: RunFile,
+    options: RunOptions,
+    started: Started,
+    costs: list[tuple[float, float]],
+) -> None:
     """The run; what it cost is read before its workers are gone."""
     service = EvaluationService(package, backend, store, reference=PROBLEM, tier=started.tier)
     parts = Parts(
