@@ -31,7 +31,7 @@ from thekla.assembly.options import RunOptions
 from thekla.core.evaluation import EvaluationDone
 from thekla.core.journal import Started
 from thekla.core.problem import ProblemRef
-from thekla.core.protocols import Backend, ProblemPackage
+from thekla.core.protocols import Backend
 from thekla.core.rng import derive_seed
 from thekla.engine import Engine, Journal, Parts
 from thekla.evaluation.backends import InlineBackend, LocalBackend
@@ -117,7 +117,7 @@ def loop_cost_ns(turns: int = 2_000_000) -> float:
 
 
 async def search(
-    package: ProblemPackage,
+    package: ToyPackage,
     backend: Backend,
     store: RunFile,
     options: RunOptions,

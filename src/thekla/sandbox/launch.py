@@ -42,6 +42,7 @@ _ENVIRONMENT: Final = {
 _UIDS: Final = (65533, 65534)  # the last that Debian's policy leaves unassigned, then nobody
 _MODULES: Final = ("confine", "data", "runtime", "zygote")
 _START_S: Final = 60.0  # importing a large wheel on a loaded machine
+_EXIT_S: Final = 5.0  # from hanging up to the end of the process: milliseconds, but not on a loaded machine
 _ANSWER_S: Final = 20.0  # a fork or a wait4 takes milliseconds
 _PACKET: Final = 1 << 20
 _SOURCE_BYTES: Final = 1 << 17  # within the kernel's default buffer of 208 KiB; a longer source is compiled per guest
@@ -225,7 +226,8 @@ class Zygote:
             self._process.kill()
             _, text = self._process.communicate()
             self._control.close()
-            last = text.decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
+            # None: its last words are in `error` already, and the pipe, which does not block any more, is still open
+            last = (text or b"").decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
             raise SandboxError(f"the strict sandbox cannot start: {last[0]}; run: thekla doctor") from None
         lists = {name: tuple(answer[name]) for name in ("namespaces", "path", "modules")}
         return Features(**{**answer, **lists})
@@ -247,7 +249,7 @@ class Zygote:
 
     def _obituary(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.2)
+            self._process.wait(_EXIT_S)
         words = ""
         if self._process.stderr is not None and not self._process.stderr.closed:
             os.set_blocking(self._process.stderr.fileno(), False)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from thekla.core.codec import decode, encode
@@ -19,6 +20,7 @@ from thekla.evaluation.backends.wire import read_message, write_message
 
 __all__ = ["LocalBackend"]
 
+_START = str(Path(__file__).with_name("start.py"))
 _MOST_DEATHS = 5  # in a row, without one job ended between them
 
 
@@ -27,7 +29,7 @@ class _Worker:
 
     def __init__(self, problem: ProblemRef, sandbox: str, processor: int | None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "thekla.evaluation.backends.worker"],
+            [sys.executable, "-P", _START, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=-1,
@@ -38,7 +40,7 @@ class _Worker:
         self.ready = False
         self.job: EvaluationJob | None = None
         self.processor = processor
-        settings = {"problem": encode(problem), "sandbox": sandbox, "processor": processor, "engine": os.getpid()}
+        settings = {"problem": encode(problem), "sandbox": sandbox, "processor": processor}
         write_message(self.target, settings)
 
     def start(self, job: EvaluationJob) -> None:

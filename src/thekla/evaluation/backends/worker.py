@@ -1,14 +1,12 @@
 """A worker process: it holds the problem and a sandbox, reads jobs from its input and writes their ends.
 
-It ends when its input does, so that it never outlives an engine that was killed.
+It ends when its input does, or when the engine is killed (see start.py).
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 import traceback
 from typing import BinaryIO
 
@@ -27,7 +25,6 @@ __all__ = ["main"]
 
 def main() -> int:
     """Serve jobs until the input ends; the first message says which problem and which sandbox."""
-    _die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):  # the engine's to handle; guests inherit that they are ignored
         signal.signal(number, signal.SIG_IGN)
     source = os.fdopen(os.dup(0), "rb")
@@ -39,8 +36,6 @@ def main() -> int:
     except EOFError:  # the engine died before it could say anything
         return 0
     assert isinstance(settings, dict)
-    if os.getppid() != settings["engine"]:  # it died before the kernel was asked to end this process with it
-        return 0
     if settings["processor"] is not None:
         os.sched_setaffinity(0, {int(settings["processor"])})
     try:
@@ -69,14 +64,6 @@ def serve(source: BinaryIO, target: BinaryIO, package: ProblemPackage, sandbox: 
         write_message(target, {"id": message["id"], **_end(package, sandbox, job)})
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this process when the engine dies in the middle of a job (Linux; elsewhere the end of
-    the input does it after the job)."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
-
-
 def _end(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> dict[str, Data]:
     try:
         done = judge_job(package, sandbox, job)
@@ -85,7 +72,3 @@ def _end(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> dict[
         fault = Fault(kind=FailureKind.INFRASTRUCTURE, message=f"referee: {error!r}", traceback=detail)
         done = EvaluationDone(job=job, result=InstanceResult(fault=fault), usage=Usage(), tier=sandbox.tier)
     return {"result": encode(done.result), "usage": encode(done.usage), "tier": done.tier}
-
-
-if __name__ == "__main__":
-    sys.exit(main())
