@@ -7,7 +7,8 @@ a scheduler may know, and every message tells only what has happened. One file, 
 Messages are plain data (None, bool, int, float, str, list, dict with str keys). Keys that would be empty are left out.
 Operators are numbered in order of arrival (in a pipeline: in visiting order), containers in order of creation.
 
-``start``: host to guest ``{"params": {name: value}}``; guest to host ``w`` as below, or a fault.
+``start``: host to guest ``{"params": {name: value}}``, and ``"prompt": true`` if pipelines are finished when their last
+    operator is, not when a container next ends; guest to host ``w`` as below, or a fault.
 ``step``: host to guest
     ``t``  the tick of this call
     ``z``  containers whose current operator took no tick and was passed over, in order
@@ -521,6 +522,7 @@ class PolicySession:
         self.now = -1
         self.ticks_per_second = 1
         self.max_job_ticks = 0
+        self.prompt = False
         self.wake: int | None = None
 
     def start(self, message: Message) -> Message:
@@ -529,6 +531,7 @@ class PolicySession:
             params = message["params"]
             self.ticks_per_second = params["ticks_per_second"]
             self.max_job_ticks = int(params["max_job_seconds"] * self.ticks_per_second)
+            self.prompt = message.get("prompt", False)
             self.scheduler = Scheduler(dict(params), self)
             init, self._schedule = _find_functions(self._namespace)
             if init is not None:
@@ -571,8 +574,8 @@ class PolicySession:
         for pool_id, cpus, ram_gb in message.get("p", ()):
             pool = self.scheduler.executor.pools[pool_id]
             pool.avail_cpu_pool, pool.avail_ram_pool = cpus, ram_gb
-        if results:
-            # Only the end of a container makes the lakehouse look for finished pipelines; it was on the tick before.
+        if results or self.prompt:
+            # Everything told now was on the tick before.
             for status in self.completed:
                 status.finish_tick = self.now - 1
             self.completed.clear()
