@@ -36,6 +36,7 @@ Corrected by `thekla` only, because it changes results:
 
 from .answers import FaultKind, Message, PolicyFault, Scheduler
 from .engine import simulate
+from .estimators import Estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -57,6 +58,7 @@ __all__ = [
     "PUBLISHED_SEEDS",
     "ClassStatistics",
     "Compat",
+    "Estimator",
     "FaultKind",
     "GeneratorRevision",
     "Message",
@@ -77,6 +79,7 @@ __all__ = [
     "guest_source",
     "load_policy",
     "loop_trace",
+    "noisy_estimator",
     "policy_source",
     "published_traces",
     "read_trace",

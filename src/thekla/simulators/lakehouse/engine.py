@@ -13,6 +13,7 @@ from typing import get_args
 from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer, shown
 from .arrivals import deliveries, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
+from .estimators import Estimator
 from .memory import compensated_sum
 from .params import Compat, Params
 from .pools import Pool
@@ -23,10 +24,18 @@ from .workload import PriorityClass, Trace
 __all__ = ["simulate"]
 
 
-def simulate(trace: Trace, scheduler: Scheduler, params: Params | None = None, compat: Compat = "thekla") -> RunResult:
+def simulate(
+    trace: Trace,
+    scheduler: Scheduler,
+    params: Params | None = None,
+    compat: Compat = "thekla",
+    *,
+    estimator: Estimator | None = None,
+) -> RunResult:
     """Replays a trace under a scheduler.
 
-    The scheduler must be fresh: it keeps the state of one simulation. Whatever it does wrong ends the simulation and
+    The scheduler must be fresh: it keeps the state of one simulation; so must the estimator, which hints at what
+    operators need (``op.estimate.mem_peak_gb``). Whatever it does wrong ends the simulation and
     is reported in the result; exceptions of its transport (a guest that died) pass through.
 
     Raises:
@@ -39,7 +48,7 @@ def simulate(trace: Trace, scheduler: Scheduler, params: Params | None = None, c
         raise ValueError(
             "allow_memory_overcommit and max_job_seconds are unknown to 'eudoxia-pin'; use compat='thekla'"
         )
-    return _Simulation(trace, scheduler, params, compat).run()
+    return _Simulation(trace, scheduler, params, compat, estimator).run()
 
 
 # What is due in a pool, in the order in which it happens within a tick.
@@ -51,11 +60,14 @@ _CHECK = 2  # the pool's memory may run out
 class _Simulation:
     """The state of one run; `run` may be called once."""
 
-    def __init__(self, trace: Trace, scheduler: Scheduler, params: Params, compat: Compat) -> None:
+    def __init__(
+        self, trace: Trace, scheduler: Scheduler, params: Params, compat: Compat, estimator: Estimator | None
+    ) -> None:
         self._trace = trace  # keeps the works alive that `_tables` is keyed by
         self._scheduler = scheduler
         self._params = params
         self._compat = compat
+        self._estimator = estimator
         self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
         self._arrivals = deliveries(trace, params.ticks_per_second, compat)
@@ -191,7 +203,9 @@ class _Simulation:
                 table = tables[id(work)] = LifeTable(work, self._tick_length, corrected=self._corrected)
             placed.append(OperatorStatus(job, [placed[parent] for parent in parents], table))
         self._operators += placed
-        return [job.spec.id, int(job.spec.priority), told]
+        if self._estimator is None:
+            return [job.spec.id, int(job.spec.priority), told]
+        return [job.spec.id, int(job.spec.priority), told, [self._estimator(specs[each].work) for each in order]]
 
     def _ask(self, tick: int, first_new: int) -> Answer:
         """Tells the policy what happened since its last call and returns what it wants, checked."""
