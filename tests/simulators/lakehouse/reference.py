@@ -122,6 +122,7 @@ class Suspend:
 
 class Container:
     def __init__(self, number: int, assignment: Assignment, params: Params, compat: str) -> None:
+        self.corrected = compat == "thekla"
         self.container_id = f"c{number}"
         self.operators = assignment.ops
         self.assignment = assignment
@@ -146,6 +147,11 @@ class Container:
                 operator.move("running")
             io_ticks = int((work.storage_read_gb / 20) / self.tick_length)
             cpu_ticks = int(cpu_seconds(work, self.assignment.cpu) / self.tick_length)
+            if self.corrected:
+                if work.cpu_scaling == "log" and self.assignment.cpu < 1:
+                    cpu_ticks = int(work.cpu_seconds / self.assignment.cpu / self.tick_length)
+                if io_ticks + cpu_ticks == 0:
+                    cpu_ticks = 1
             if io_ticks + cpu_ticks > 0:
                 break
             self.position += 1
@@ -155,6 +161,8 @@ class Container:
             self.memory = work.memory_gb
         elif self.index < io_ticks:
             self.memory = ((self.index + 1) * self.tick_length) * 20
+            if self.corrected and self.memory > work.storage_read_gb:
+                self.memory = work.storage_read_gb
         else:
             self.memory = work.storage_read_gb
         if self.memory > self.assignment.ram:
@@ -215,9 +223,9 @@ class Pool:
             if self.left[container.container_id] == 0:
                 for operator in container.unfinished():
                     operator.move("pending")
-                self.release(container)
                 self.suspending_containers.remove(container)
                 self.suspended_containers.append(container)
+                self.release(container)
         for container in self.active_containers:
             before = container.memory
             container.tick()
@@ -226,13 +234,15 @@ class Pool:
                 self.consumed += 0.0 - container.memory
                 container.memory = 0.0
         self.kill(lambda container: container.memory > container.assignment.ram, "OOM")
-        if self.compat == "eudoxia-cur":
+        self.correct()
+        if self.compat != "eudoxia-pin":
             hungry = [container for container in self.active_containers if container.memory > 0]
             hungry.sort(key=lambda each: each.memory * (each.memory / each.assignment.ram), reverse=True)
             for container in hungry:
                 if self.consumed > self.max_ram_pool:
                     self.consumed += 0.0 - container.memory
                     container.kill("OOM")
+                    self.correct()
         self.kill(lambda container: any(op.pipeline.has_timed_out() for op in container.operators), "timeout")
         return self.collect()
 
@@ -245,6 +255,8 @@ class Pool:
             found.append(container)
         for container in found:
             self.left[container.container_id] = int((container.assignment.ram / 20) / container.tick_length)
+            if self.compat == "thekla" and self.left[container.container_id] == 0:
+                self.left[container.container_id] = 1
             for operator in container.unfinished():
                 operator.move("suspending")
             self.active_containers.remove(container)
@@ -262,6 +274,7 @@ class Pool:
             self.active_containers.append(Container(lakehouse.containers, assignment, self.params, self.compat))
             self.avail_cpu_pool -= assignment.cpu
             self.avail_ram_pool -= assignment.ram
+            self.correct()
 
     def release(self, container: Container) -> None:
         self.avail_cpu_pool += container.assignment.cpu
@@ -276,13 +289,22 @@ class Pool:
     def collect(self) -> list[Result]:
         results = []
         for container in [each for each in self.active_containers if each.completed or each.error]:
-            self.release(container)
             self.lives.append(container.elapsed)
             self.active_containers.remove(container)
+            self.release(container)
             results.append(Result(container))
         if results:
             self.consumed = math.fsum(container.memory for container in self.active_containers)
+        self.correct()
         return results
+
+    def correct(self) -> None:
+        """What is in use and what is free, afresh, where that is not the original's running sum."""
+        if self.compat == "thekla":
+            held = self.active_containers + self.suspending_containers
+            self.consumed = math.fsum(container.memory for container in self.active_containers)
+            self.avail_cpu_pool = math.fsum([self.max_cpu_pool, *(-each.assignment.cpu for each in held)])
+            self.avail_ram_pool = math.fsum([self.max_ram_pool, *(-each.assignment.ram for each in held)])
 
 
 class Lakehouse:
@@ -290,6 +312,9 @@ class Lakehouse:
 
     def __init__(self, trace: Trace, params: Params, compat: str) -> None:
         self.trace, self.tick_length = list(trace.pipelines), 1.0 / params.ticks_per_second
+        self.corrected = compat == "thekla"
+        if self.corrected:
+            self.trace.sort(key=lambda each: max(0, math.ceil(each.arrival_seconds / self.tick_length - 1e-6)))
         self.given = params
         self.params = params.as_dict()
         self.pools = [Pool(i, params, compat) for i in range(params.num_pools)]
@@ -328,7 +353,8 @@ class Lakehouse:
 
     def tick(self, schedule: Any, results: list[Result]) -> list[Result]:
         new = []
-        while self.trace and self.trace[0].arrival_seconds / self.tick_length <= self.now:
+        late = 1e-6 if self.corrected else 0
+        while self.trace and self.trace[0].arrival_seconds / self.tick_length <= self.now + late:
             new.append(Pipeline(self.trace.pop(0), self.now))
         self.pipelines += new
         stops, assignments = schedule(self, results, new)
@@ -344,9 +370,13 @@ class Lakehouse:
         self.errors.update(result.error for result in results if result.error)
         for pipeline in self.pipelines:
             if pipeline.finish_tick is None and not pipeline.given_up:
-                if results and pipeline.is_pipeline_successful():
+                if (results or self.corrected) and pipeline.is_pipeline_successful():
                     pipeline.finish_tick = self.now
-                elif self.now % self.given.ticks_per_second == 0 or self.now == self.given.max_ticks - 1:
+                elif (
+                    self.corrected
+                    or self.now % self.given.ticks_per_second == 0
+                    or self.now == self.given.max_ticks - 1
+                ):
                     pipeline.given_up = pipeline.has_timed_out()
         if self.now % self.given.ticks_per_second == 0:
             total = self.given.num_pools * self.given.ram_gb_per_pool

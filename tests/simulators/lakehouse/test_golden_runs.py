@@ -98,7 +98,7 @@ def test_generator_writes_the_recorded_traces(case: str) -> None:
 def adjusted_latencies(policy: str) -> list[float]:
     latencies = []
     for trace in published_traces():
-        result = simulate(trace, builtin_policy(policy))
+        result = simulate(trace, builtin_policy(policy), compat="eudoxia-pin")
         assert result.fault is None
         latencies.append(result.statistics.adjusted_latency())
     return latencies

@@ -117,7 +117,7 @@ def test_the_guest_s_file_stands_alone() -> None:
     exec(guest_source(), bundle)
     program: dict[str, Any] = {**bundle["names"](), "__name__": "policy"}
     exec(policy_source("naive"), program)
-    result = simulate(loop_trace(0, 10), Wire(bundle["PolicySession"](program)))
+    result = simulate(loop_trace(0, 10), Wire(bundle["PolicySession"](program)), compat="eudoxia-pin")
     assert f"{result.statistics.adjusted_latency():.2f}" == "9291.50"
 
 
@@ -387,7 +387,7 @@ def test_parameters_are_checked_and_unknown_ones_refused(values: dict[str, objec
 
 def test_parameters_of_the_newer_revision_are_refused_by_the_pin() -> None:
     with pytest.raises(ValueError, match="unknown to 'eudoxia-pin'"):
-        simulate(SMALL, Scripted(), Params(max_job_seconds=5))
+        simulate(SMALL, Scripted(), Params(max_job_seconds=5), compat="eudoxia-pin")
     with pytest.raises(ValueError, match="compat is"):
         simulate(SMALL, Scripted(), TEN_SECONDS, compat="eudoxia")  # type: ignore[arg-type]  # wrong on purpose
 

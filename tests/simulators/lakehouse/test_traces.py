@@ -15,7 +15,7 @@ from thekla.simulators.lakehouse import (
     read_trace,
     write_trace,
 )
-from thekla.simulators.lakehouse.arrivals import delivery_ticks
+from thekla.simulators.lakehouse.arrivals import deliveries
 from thekla.simulators.lakehouse.workload import visiting_order
 
 from .test_engine_equals_reference import traces
@@ -93,12 +93,13 @@ def test_some_arrivals_are_delivered_one_tick_late() -> None:
     late = [tick for tick in range(600_000) if tick * tick_length / tick_length > tick]
     assert len(late) == 6102
     rows = "".join(f"p{tick},{tick * tick_length!r},QUERY,op1,,1,const,,5\n" for tick in late)
-    assert delivery_ticks(read_trace(HEADER + rows), tick_length) == [tick + 1 for tick in late]
+    delivered = deliveries(read_trace(HEADER + rows), 1000, "eudoxia-cur")
+    assert [tick for tick, _ in delivered] == [tick + 1 for tick in late]
 
 
 def test_out_of_order_arrivals_wait_for_those_listed_before_them() -> None:
     trace = read_trace(HEADER + "p1,2,QUERY,a,,1,const,,5\np2,1,QUERY,a,,1,const,,5\np3,-1,QUERY,a,,1,const,,5\n")
-    assert delivery_ticks(trace, 0.1) == [20, 20, 20]
+    assert [tick for tick, _ in deliveries(trace, 10, "eudoxia-cur")] == [20, 20, 20]
 
 
 @pytest.mark.parametrize(

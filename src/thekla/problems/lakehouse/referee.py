@@ -159,7 +159,7 @@ class _Meter:
 def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str) -> InstanceResult:
     """What a scheduler scores; it must be fresh. What it raises passes through."""
     meter = _Meter(scheduler, setting.params)
-    result = simulate(setting.trace, meter, setting.params)
+    result = simulate(setting.trace, meter, setting.params, compat="eudoxia-pin")
     if result.fault is not None:
         return InstanceResult(fault=_fault(result.fault, setting.params))
     score = adjusted_latency(result.statistics, setting.params, objective)

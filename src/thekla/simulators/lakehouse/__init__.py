@@ -1,10 +1,11 @@
 """A lakehouse that runs pipelines of operators in containers, and the policies that schedule them.
 
-Statistics are those of Eudoxia (BauplanLabs/eudoxia), the simulator of the published loop, on the same trace with the
-same policy; `compat` names its revision. Only ticks on which something happens are visited.
+The model is that of Eudoxia (BauplanLabs/eudoxia), the simulator of the published loop. With `compat` naming one of its
+revisions, every statistic is the original's on the same trace with the same policy; the default, `thekla`, corrects
+its defects. Only ticks on which something happens are visited.
 
     >>> from thekla.simulators.lakehouse import builtin_policy, loop_trace, simulate
-    >>> result = simulate(loop_trace(burst=0, seed=10), builtin_policy("naive"))
+    >>> result = simulate(loop_trace(burst=0, seed=10), builtin_policy("naive"), compat="eudoxia-pin")
     >>> round(result.statistics.adjusted_latency(), 2)
     9291.5
 
@@ -23,12 +24,19 @@ What differs from the original, whatever `compat` says:
   completed; the original raises.
 * Traces with a repeated pipeline id, a negative need or no operator in a pipeline are refused.
 
-Kept, because they change results: arrivals one tick late, memory of suspended containers that stays in the pool's sum,
-suspensions of less than a tick that never end.
+Corrected by `thekla` only, because it changes results:
+
+* Arrivals that are written as whole ticks arrive on them, and pipelines listed out of order in time.
+* A suspended container's memory leaves the pool's sum at once, and a suspension takes at least a tick.
+* An operator takes at least a tick, and a share of a CPU never makes its time negative.
+* Free resources and memory in use are summed with one rounding, and a container of an operator's exact peak is enough.
+* A pipeline completes with its last operator, not when a container next ends, and is given up on the tick of its age
+  limit, not at the next whole second.
 """
 
 from .answers import FaultKind, Message, PolicyFault, Scheduler
-from .engine import RunResult, simulate
+from .engine import simulate
+from .estimators import Estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -39,6 +47,7 @@ from .generation import (
 )
 from .params import Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .results import RunResult
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
@@ -49,6 +58,7 @@ __all__ = [
     "PUBLISHED_SEEDS",
     "ClassStatistics",
     "Compat",
+    "Estimator",
     "FaultKind",
     "GeneratorRevision",
     "Message",
@@ -69,6 +79,7 @@ __all__ = [
     "guest_source",
     "load_policy",
     "loop_trace",
+    "noisy_estimator",
     "policy_source",
     "published_traces",
     "read_trace",

@@ -31,13 +31,18 @@ class Due(IntEnum):
 
 
 class LifeTable:
-    """How long one kind of work takes and whether it outgrows its container, by the container's size."""
+    """How long one kind of work takes and whether it outgrows its container, by the container's size.
 
-    __slots__ = ("_lives", "_tick_length", "work")
+    With `corrected`, an operator takes at least a tick, no CPU time is negative, and rounding never lifts the memory
+    of a scan above the size of what is scanned.
+    """
 
-    def __init__(self, work: Work, tick_length: float) -> None:
+    __slots__ = ("_corrected", "_lives", "_tick_length", "work")
+
+    def __init__(self, work: Work, tick_length: float, *, corrected: bool = False) -> None:
         self.work = work
         self._tick_length = tick_length
+        self._corrected = corrected
         self._lives: dict[tuple[float, float], Life] = {}
 
     def life(self, cpus: float, ram_gb: float) -> Life:
@@ -53,15 +58,22 @@ class LifeTable:
         if index >= scan_ticks or self.work.memory_gb is not None:
             return self.work.peak_memory_gb
         # As written in the original: the float product decides whether a container that just fits is killed.
-        return ((index + 1) * self._tick_length) * SCAN_GB_PER_SECOND
+        scanned = ((index + 1) * self._tick_length) * SCAN_GB_PER_SECOND
+        return min(scanned, self.work.peak_memory_gb) if self._corrected else scanned
 
     def _compute(self, cpus: float, ram_gb: float) -> Life:
         work, tick = self.work, self._tick_length
         scan_ticks = int((work.storage_read_gb / SCAN_GB_PER_SECOND) / tick)
         # Above the largest float the work never ends within any simulation.
-        cpu_seconds = CPU_SCALINGS[work.cpu_scaling](work.cpu_seconds, cpus)
+        if self._corrected and work.cpu_scaling == "log" and cpus < 1:
+            # The published curve turns infinite and then negative here; continued as one CPU that is shared.
+            cpu_seconds = work.cpu_seconds / cpus
+        else:
+            cpu_seconds = CPU_SCALINGS[work.cpu_scaling](work.cpu_seconds, cpus)
         cpu_ticks = int(min(cpu_seconds / tick, 1e15)) if not math.isnan(cpu_seconds) else 0
         total = scan_ticks + cpu_ticks
+        if self._corrected:
+            total = max(1, total)
         return scan_ticks, total, self._first_excess(ram_gb, scan_ticks, total)
 
     def _first_excess(self, ram_gb: float, scan_ticks: int, total: int) -> int:

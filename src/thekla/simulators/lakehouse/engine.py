@@ -7,59 +7,48 @@ suspensions, containers in order of creation, kills, ends of containers.
 """
 
 import math
-from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import get_args
 
 from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer, shown
-from .arrivals import delivery_ticks, visits
+from .arrivals import deliveries, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
-from .memory import PoolMemory, compensated_sum
+from .estimators import Estimator
+from .memory import compensated_sum
 from .params import Compat, Params
+from .pools import Pool
+from .results import RunResult
 from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
 from .workload import PriorityClass, Trace
 
-__all__ = ["RunResult", "simulate"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunResult:
-    """What came of one simulation; after a fault, what had happened until then.
-
-    Args:
-        pipelines: (id, arrival tick, tick of completion or None) of every pipeline that arrived, in order.
-        container_tick_times: Lives of the ended containers in ticks, per pool, in order of ending.
-        policy_calls: Calls of the policy.
-        events: Arrivals, operator starts and ends, ends of suspensions and of containers.
-        fault: Why the simulation ended early, or None.
-    """
-
-    statistics: Statistics
-    pipelines: tuple[tuple[str, int, int | None], ...]
-    container_tick_times: tuple[tuple[int, ...], ...]
-    policy_calls: int
-    events: int
-    fault: PolicyFault | None
+__all__ = ["simulate"]
 
 
 def simulate(
-    trace: Trace, scheduler: Scheduler, params: Params | None = None, compat: Compat = "eudoxia-pin"
+    trace: Trace,
+    scheduler: Scheduler,
+    params: Params | None = None,
+    compat: Compat = "thekla",
+    *,
+    estimator: Estimator | None = None,
 ) -> RunResult:
     """Replays a trace under a scheduler.
 
-    The scheduler must be fresh: it keeps the state of one simulation. Whatever it does wrong ends the simulation and
+    The scheduler must be fresh: it keeps the state of one simulation; so must the estimator, which hints at what
+    operators need (``op.estimate.mem_peak_gb``). Whatever it does wrong ends the simulation and
     is reported in the result; exceptions of its transport (a guest that died) pass through.
 
     Raises:
         ValueError: The parameters ask for what the revision does not have.
     """
     params = params or Params()
-    if compat not in ("eudoxia-pin", "eudoxia-cur"):
-        raise ValueError(f"compat is {compat!r}; use 'eudoxia-pin' or 'eudoxia-cur'")
+    if compat not in get_args(Compat):
+        raise ValueError(f"compat is {compat!r}; use one of {', '.join(get_args(Compat))}")
     if compat == "eudoxia-pin" and (params.allow_memory_overcommit or params.max_job_seconds):
         raise ValueError(
-            "allow_memory_overcommit and max_job_seconds are unknown to 'eudoxia-pin'; use compat='eudoxia-cur'"
+            "allow_memory_overcommit and max_job_seconds are unknown to 'eudoxia-pin'; use compat='thekla'"
         )
-    return _Simulation(trace, scheduler, params, compat).run()
+    return _Simulation(trace, scheduler, params, compat, estimator).run()
 
 
 # What is due in a pool, in the order in which it happens within a tick.
@@ -68,35 +57,24 @@ _ADVANCE = 1  # an operator of an active container starts, ends or outgrows it
 _CHECK = 2  # the pool's memory may run out
 
 
-class _Pool:
-    """Free resources and containers of one pool."""
-
-    __slots__ = ("active", "cpu", "lives", "memory", "ram_gb", "suspending")
-
-    def __init__(self, params: Params, compat: Compat) -> None:
-        self.cpu = params.cpus_per_pool
-        self.ram_gb = params.ram_gb_per_pool
-        self.active: dict[int, Container] = {}
-        self.suspending: dict[int, Container] = {}
-        self.lives: list[int] = []
-        # The pin has no memory of pools: a container is only held to its own size.
-        self.memory = PoolMemory(params.ram_gb_per_pool) if compat == "eudoxia-cur" else None
-
-
 class _Simulation:
     """The state of one run; `run` may be called once."""
 
-    def __init__(self, trace: Trace, scheduler: Scheduler, params: Params, compat: Compat) -> None:
-        self._trace = trace
+    def __init__(
+        self, trace: Trace, scheduler: Scheduler, params: Params, compat: Compat, estimator: Estimator | None
+    ) -> None:
+        self._trace = trace  # keeps the works alive that `_tables` is keyed by
         self._scheduler = scheduler
         self._params = params
         self._compat = compat
+        self._estimator = estimator
+        self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
-        self._arrivals = delivery_ticks(trace, self._tick_length)
+        self._arrivals = deliveries(trace, params.ticks_per_second, compat)
         self._tables: dict[int, LifeTable] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
-        self._pools = [_Pool(params, compat) for _ in range(params.num_pools)]
+        self._pools = [Pool(params, compat) for _ in range(params.num_pools)]
         self._containers = 0
         # (tick, pool, what, container)
         self._due: list[tuple[int, int, int, int]] = []
@@ -139,7 +117,10 @@ class _Simulation:
         )
 
     def _start_policy(self) -> None:
-        answer = read_answer(self._scheduler.start({"params": self._params.as_dict()}), num_pools=len(self._pools))
+        message: Message = {"params": self._params.as_dict()}
+        if self._corrected:
+            message["prompt"] = True
+        answer = read_answer(self._scheduler.start(message), num_pools=len(self._pools))
         if answer.assignment_count or answer.suspension_count:
             raise IllegalAnswer("bad_message", "the answer to start assigns or suspends; nothing has arrived yet")
         if answer.wake_ticks is not None:
@@ -148,7 +129,7 @@ class _Simulation:
     def _next_tick(self, end: int) -> int:
         tick = end
         if len(self._jobs) < len(self._arrivals):
-            tick = min(tick, self._arrivals[len(self._jobs)])
+            tick = min(tick, self._arrivals[len(self._jobs)][0])
         if self._due:
             tick = min(tick, self._due[0][0])
         if self._calls:
@@ -177,14 +158,14 @@ class _Simulation:
         if answer:
             self._assignments += answer.assignment_count
             self._suspensions += answer.suspension_count
-        if ended:
+        if ended or self._corrected:
             self._finish(tick)
         if expiring:
             self._count_overdue(tick)
 
     def _sample(self, until: int) -> None:
         """Samples memory at the whole seconds before a tick; nothing has happened since the last visited one."""
-        if self._compat != "eudoxia-cur":
+        if self._compat == "eudoxia-pin":
             return
         params = self._params
         total = params.num_pools * params.ram_gb_per_pool
@@ -198,8 +179,8 @@ class _Simulation:
 
     def _arrive(self, tick: int) -> bool:
         first = len(self._jobs)
-        while len(self._jobs) < len(self._arrivals) and self._arrivals[len(self._jobs)] <= tick:
-            spec = self._trace.pipelines[len(self._jobs)]
+        while len(self._jobs) < len(self._arrivals) and self._arrivals[len(self._jobs)][0] <= tick:
+            spec = self._arrivals[len(self._jobs)][1]
             job = Job(len(self._jobs), spec, tick)
             self._jobs.append(job)
             self._news.setdefault("n", []).append(self._admit(job))
@@ -219,10 +200,12 @@ class _Simulation:
             # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
             table = tables.get(id(work))
             if table is None:
-                table = tables[id(work)] = LifeTable(work, self._tick_length)
+                table = tables[id(work)] = LifeTable(work, self._tick_length, corrected=self._corrected)
             placed.append(OperatorStatus(job, [placed[parent] for parent in parents], table))
         self._operators += placed
-        return [job.spec.id, int(job.spec.priority), told]
+        if self._estimator is None:
+            return [job.spec.id, int(job.spec.priority), told]
+        return [job.spec.id, int(job.spec.priority), told, [self._estimator(specs[each].work) for each in order]]
 
     def _ask(self, tick: int, first_new: int) -> Answer:
         """Tells the policy what happened since its last call and returns what it wants, checked."""
@@ -261,7 +244,7 @@ class _Simulation:
                 )
             operator.state = State.ASSIGNED
 
-    def _visit_pool(self, tick: int, number: int, pool: _Pool, answer: Answer | None) -> int:
+    def _visit_pool(self, tick: int, number: int, pool: Pool, answer: Answer | None) -> int:
         """One tick of one pool; returns how many containers ended."""
         if answer:
             if number in answer.suspensions:
@@ -295,7 +278,7 @@ class _Simulation:
                 heappush(self._due, (excess, number, _CHECK, 0))
         return len(ended)
 
-    def _suspend(self, tick: int, number: int, pool: _Pool, stops: list[int]) -> None:
+    def _suspend(self, tick: int, number: int, pool: Pool, stops: list[int]) -> None:
         for stop in stops:
             container = pool.active.get(stop)
             if container is None:
@@ -314,6 +297,8 @@ class _Simulation:
                 pool.memory.leave(container, tick)
             self._set_unfinished(container, State.SUSPENDING)
             ticks = int((container.ram_gb / 20) / self._tick_length)
+            if self._corrected:
+                ticks = max(1, ticks)
             if ticks > 0:  # with none the original never ends the suspension
                 heappush(self._due, (tick + ticks - 1, number, _RESUME, stop))
 
@@ -327,7 +312,7 @@ class _Simulation:
                 )
             operator.state = state
 
-    def _create(self, tick: int, number: int, pool: _Pool, orders: list[AssignmentOrder]) -> None:
+    def _create(self, tick: int, number: int, pool: Pool, orders: list[AssignmentOrder]) -> None:
         cpu = compensated_sum(order.cpu for order in orders)
         if cpu > pool.cpu:
             raise IllegalAnswer(
@@ -346,19 +331,14 @@ class _Simulation:
             self._containers += 1
             operators = [self._operators[each] for each in order.operators]
             container = Container(self._containers, operators, order.cpu, order.ram_gb, order.priority, tick)
-            pool.active[container.number] = container
-            if pool.memory is not None:
-                pool.memory.join(container)
-            pool.cpu -= order.cpu
-            pool.ram_gb -= order.ram_gb
+            pool.take(container)
             heappush(self._due, (tick, number, _ADVANCE, container.number))
         self._changed_pools.add(number)
 
-    def _end_suspension(self, tick: int, number: int, pool: _Pool, stop: int) -> None:
+    def _end_suspension(self, tick: int, number: int, pool: Pool, stop: int) -> None:
         container = pool.suspending.pop(stop)
         self._set_unfinished(container, State.PENDING)
-        pool.cpu += container.cpu
-        pool.ram_gb += container.ram_gb
+        pool.give_back(container)
         self._changed_pools.add(number)
         self._news.setdefault("s", []).append(stop)
         self._call_after(tick)
@@ -417,7 +397,7 @@ class _Simulation:
                 )
             self._news.setdefault("z", []).append(container.number)
 
-    def _kill_overdue(self, tick: int, pool: _Pool, ended: list[Container]) -> None:
+    def _kill_overdue(self, tick: int, pool: Pool, ended: list[Container]) -> None:
         """Ends every container that holds an operator of a pipeline past its age limit."""
         limit = tick - self._params.max_job_ticks
         going = set(map(id, ended))
@@ -428,7 +408,7 @@ class _Simulation:
                 container.error = "timeout"
                 ended.append(container)
 
-    def _end(self, tick: int, number: int, pool: _Pool, container: Container) -> None:
+    def _end(self, tick: int, number: int, pool: Pool, container: Container) -> None:
         del pool.active[container.number]
         if container.error is not None:
             self._set_unfinished(container, State.FAILED)
@@ -436,24 +416,23 @@ class _Simulation:
             self._errors[container.error] = self._errors.get(container.error, 0) + 1
         else:
             self._finished += 1
-        pool.cpu += container.cpu
-        pool.ram_gb += container.ram_gb
+        pool.give_back(container)
         pool.lives.append(tick - container.start + 1)
         self._changed_pools.add(number)
         self._news.setdefault("r", []).append([container.number, container.error])
         self._call_after(tick)
 
     def _finish(self, tick: int) -> None:
-        """Notices completed pipelines, which the original does only when a container ended."""
+        """Notices completed pipelines; the original does it only when a container ended."""
         for job in self._completed:
             if not job.counted_out:
                 job.finish = tick
         self._completed.clear()
 
     def _count_overdue(self, tick: int) -> None:
-        """Gives up pipelines past their age limit; the original looks at whole seconds and at the very end."""
+        """Gives up pipelines past their age limit; the original looks only at whole seconds and at the very end."""
         tps, last = self._params.ticks_per_second, self._params.max_ticks - 1
-        due = min(last, -(-tick // tps) * tps)
+        due = tick if self._corrected else min(last, -(-tick // tps) * tps)
         if tick < due:
             heappush(self._alarms, due)
             return

@@ -1,4 +1,4 @@
-"""Memory that the containers of one pool hold, as revision `eudoxia-cur` adds it up.
+"""Memory that the containers of one pool hold: as it is, and as revision `eudoxia-cur` adds it up.
 
 The original keeps a running sum of floats: every tick each container adds the change of its memory, and only the end
 of a container makes it sum afresh. Two things follow that a plain sum would miss: the last bit decides a tie with the
@@ -6,17 +6,91 @@ pool's size, and a suspended container's memory stays in the sum until some cont
 sum is computed in closed form, and the running sum is replayed only when the plain one comes close to the pool's size.
 """
 
+import math
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from .containers import Container
 
-__all__ = ["PoolMemory", "compensated_sum"]
+__all__ = ["MemorySum", "PoolMemory", "RunningMemory", "compensated_sum"]
 
 # Far above the rounding of a running sum over any simulation, far below a byte per tick.
 _CLOSE_GB = 1e-6
 
 
-class PoolMemory:
+class PoolMemory(Protocol):
+    """The memory in use of one pool, told of every container that comes and goes."""
+
+    def join(self, container: Container) -> None:
+        """A container has been created."""
+
+    def leave(self, container: Container, tick: int) -> None:
+        """A container has been suspended before the memory of this tick was added up."""
+
+    def reset(self, active: dict[int, Container], tick: int) -> None:
+        """At least one container has ended; these stay."""
+
+    def consumed_gb(self, active: Iterable[Container], tick: int) -> float:
+        """Memory in use at the end of a tick, up to rounding."""
+
+    def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
+        """Containers to kill in this tick because together they exceed the pool; the greediest first.
+
+        `ended` are those that end in this tick anyway, in order of creation.
+        """
+
+    def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
+        """The first tick after this one, before anything is due to a container, in which the pool is exceeded."""
+
+
+class MemorySum:
+    """What the active containers hold, summed with one rounding."""
+
+    __slots__ = ("_max_gb",)
+
+    def __init__(self, max_gb: float) -> None:
+        self._max_gb = max_gb
+
+    def join(self, container: Container) -> None: ...
+
+    def leave(self, container: Container, tick: int) -> None: ...
+
+    def reset(self, active: dict[int, Container], tick: int) -> None: ...
+
+    def consumed_gb(self, active: Iterable[Container], tick: int) -> float:
+        return math.fsum(container.memory_gb(tick) for container in active)
+
+    def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
+        gone = {container.number for container in ended}
+        held = {
+            container.number: container.memory_gb(tick) for container in active.values() if container.number not in gone
+        }
+        killed: list[Container] = []
+        if math.fsum(held.values()) <= self._max_gb:
+            return killed
+        greed = {number: memory * (memory / active[number].ram_gb) for number, memory in held.items() if memory > 0}
+        for number in sorted(greed, key=greed.__getitem__, reverse=True):
+            if math.fsum(held.values()) <= self._max_gb:
+                break
+            del held[number]
+            killed.append(active[number])
+        return killed
+
+    def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
+        first, last = tick + 1, min((container.due_tick for container in active), default=tick) - 1
+        if last < first or self.consumed_gb(active, last) <= self._max_gb:
+            return None
+        # Until something is due to a container, its memory does not fall.
+        while first < last:
+            middle = (first + last) // 2
+            if self.consumed_gb(active, middle) > self._max_gb:
+                last = middle
+            else:
+                first = middle + 1
+        return first
+
+
+class RunningMemory:
     """The running sum of one pool, known at tick `_tick` and replayed from there on demand."""
 
     __slots__ = ("_consumed", "_held", "_left", "_max_gb", "_members", "_phantom", "_tick")
@@ -31,16 +105,13 @@ class PoolMemory:
         self._phantom = 0.0
 
     def join(self, container: Container) -> None:
-        """A container has been created."""
         self._members[container.number] = container
 
     def leave(self, container: Container, tick: int) -> None:
-        """A container has been suspended before the memory of this tick was added up."""
         self._left[container.number] = tick
         self._phantom += container.memory_gb(tick - 1)
 
     def reset(self, active: dict[int, Container], tick: int) -> None:
-        """A container has ended: the sum is made afresh over those that stay."""
         self._tick = tick
         self._consumed = None
         self._members = dict(active)
@@ -49,14 +120,9 @@ class PoolMemory:
         self._phantom = 0.0
 
     def consumed_gb(self, active: Iterable[Container], tick: int) -> float:
-        """Memory in the sum at the end of a tick, up to rounding."""
         return self._phantom + sum(container.memory_gb(tick) for container in active)
 
     def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
-        """Containers to kill in this tick because the sum exceeds the pool; the greediest first.
-
-        `ended` are those that end in this tick anyway, in order of creation.
-        """
         gone = {container.number for container in ended}
         staying = [container for container in active.values() if container.number not in gone]
         if self.consumed_gb(staying, tick) <= self._max_gb - _CLOSE_GB:
@@ -84,7 +150,6 @@ class PoolMemory:
         return killed
 
     def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
-        """The first tick after this one, before anything is due to a container, in which the sum exceeds the pool."""
         horizon = min((container.due_tick for container in active), default=tick) - 1
         if horizon <= tick or self.consumed_gb(active, horizon) <= self._max_gb - _CLOSE_GB:
             return None

@@ -7,8 +7,9 @@ from typing import Literal, Self
 
 __all__ = ["Compat", "Params"]
 
-Compat = Literal["eudoxia-pin", "eudoxia-cur"]
-"""Which revision of Eudoxia is reproduced: `eudoxia-pin` is 84214231, `eudoxia-cur` is c62122c."""
+Compat = Literal["thekla", "eudoxia-pin", "eudoxia-cur"]
+"""Whose rules hold: `thekla`, or a revision of Eudoxia with its defects: `eudoxia-pin` is 84214231, `eudoxia-cur`
+is c62122c."""
 
 
 @dataclass(frozen=True, kw_only=True)

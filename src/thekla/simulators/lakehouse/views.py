@@ -7,7 +7,8 @@ a scheduler may know, and every message tells only what has happened. One file, 
 Messages are plain data (None, bool, int, float, str, list, dict with str keys). Keys that would be empty are left out.
 Operators are numbered in order of arrival (in a pipeline: in visiting order), containers in order of creation.
 
-``start``: host to guest ``{"params": {name: value}}``; guest to host ``w`` as below, or a fault.
+``start``: host to guest ``{"params": {name: value}}``, and ``"prompt": true`` if pipelines are finished when their last
+    operator is, not when a container next ends; guest to host ``w`` as below, or a fault.
 ``step``: host to guest
     ``t``  the tick of this call
     ``z``  containers whose current operator took no tick and was passed over, in order
@@ -15,7 +16,8 @@ Operators are numbered in order of arrival (in a pipeline: in visiting order), c
     ``s``  containers whose suspension has ended
     ``r``  containers that ended, as ``[container, error or None]``, in order
     ``p``  pools whose free resources changed, as ``[pool, cpus, ram_gb]``
-    ``n``  new pipelines, as ``[id, priority, [[positions of parents] of each operator]]``
+    ``n``  new pipelines, as ``[id, priority, [[positions of parents] of each operator]]``, and with an estimator
+           also ``[peak memory in GB or None of each operator]``
   guest to host
     ``a``  assignments, as ``[[operators], cpus, ram_gb, priority, pool]``
     ``s``  suspensions, as ``[container, pool]``
@@ -101,10 +103,10 @@ class HiddenTruth(AttributeError):
 
 
 class Estimate:
-    """What an estimator guessed about an operator: nothing, as there is no estimator."""
+    """What an estimator guessed about an operator: its peak memory in GB, or None."""
 
-    def __init__(self) -> None:
-        self.mem_peak_gb: float | None = None
+    def __init__(self, mem_peak_gb: float | None = None) -> None:
+        self.mem_peak_gb = mem_peak_gb
 
 
 _NO_ESTIMATE = Estimate()
@@ -117,6 +119,7 @@ _HIDDEN = frozenset(
 class Operator:
     """One step of a pipeline: its place in the graph, its state and what is known from its failed tries.
 
+    `estimate.mem_peak_gb` is the hint of an estimator, None without one.
     `failures` counts the tries that left it FAILED; `last_cpu` and `last_ram_gb` are the size of the last of them, None
     before. A policy may keep attributes of its own on an operator, as on every object here.
     """
@@ -133,11 +136,7 @@ class Operator:
         self.failures = 0
         self.last_ram_gb: float | None = None
         self.last_cpu: float | None = None
-
-    @property
-    def estimate(self) -> Estimate:
-        """Hints of an estimator; `mem_peak_gb` is None without one."""
-        return _NO_ESTIMATE
+        self.estimate = _NO_ESTIMATE
 
     def __getattr__(self, name: str) -> Never:
         if name in _HIDDEN:
@@ -521,6 +520,7 @@ class PolicySession:
         self.now = -1
         self.ticks_per_second = 1
         self.max_job_ticks = 0
+        self.prompt = False
         self.wake: int | None = None
 
     def start(self, message: Message) -> Message:
@@ -529,6 +529,7 @@ class PolicySession:
             params = message["params"]
             self.ticks_per_second = params["ticks_per_second"]
             self.max_job_ticks = int(params["max_job_seconds"] * self.ticks_per_second)
+            self.prompt = message.get("prompt", False)
             self.scheduler = Scheduler(dict(params), self)
             init, self._schedule = _find_functions(self._namespace)
             if init is not None:
@@ -571,8 +572,8 @@ class PolicySession:
         for pool_id, cpus, ram_gb in message.get("p", ()):
             pool = self.scheduler.executor.pools[pool_id]
             pool.avail_cpu_pool, pool.avail_ram_pool = cpus, ram_gb
-        if results:
-            # Only the end of a container makes the lakehouse look for finished pipelines; it was on the tick before.
+        if results or self.prompt:
+            # Everything told now was on the tick before.
             for status in self.completed:
                 status.finish_tick = self.now - 1
             self.completed.clear()
@@ -624,7 +625,9 @@ class PolicySession:
                 op.pipeline.has_failures = True
         return ExecutionResult(container, error)
 
-    def _arrive(self, pipeline_id: str, priority: int, parents: list[list[int]]) -> Pipeline:
+    def _arrive(
+        self, pipeline_id: str, priority: int, parents: list[list[int]], estimates: list[float | None] | None = None
+    ) -> Pipeline:
         pipeline = Pipeline(pipeline_id, Priority(priority), len(parents), self)
         status = pipeline.status
         ops, first = status.ops, len(self._operators)
@@ -636,6 +639,8 @@ class PolicySession:
             for parent in of:
                 op.parents.append(ops[parent])
                 ops[parent].children.append(op)
+            if estimates is not None:
+                op.estimate = Estimate(estimates[position])
             ops.append(op)
         status.assignable = list(range(len(ops)))
         status.state_counts[_PENDING] = len(ops)
