@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ from thekla.testing.toy import ToyPackage
 OPTIONS = RunOptions(
     problem="toy", generator="constants", prompts="plain", evaluations=8, sandbox="trusted", workers=1, seed=2
 )
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """A shell starts what it puts into the background with SIGINT ignored; here it means what it means in front."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def chain(path: Path) -> str:
