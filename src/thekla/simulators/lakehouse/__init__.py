@@ -48,6 +48,7 @@ from .generation import (
 from .params import Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
 from .results import RunResult
+from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
@@ -75,6 +76,7 @@ __all__ = [
     "Work",
     "WorkloadParams",
     "builtin_policy",
+    "eudoxia_imports",
     "generate_trace",
     "guest_source",
     "load_policy",
