@@ -1,6 +1,7 @@
 """The event-driven engine against a lakehouse that visits every tick, on random small traces and policies."""
 
 import math
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -67,6 +68,33 @@ def schedule(s, results, pipelines):
             assignments.append(Assignment(ready, size[0], size[1], pipeline.priority, pool.pool_id))
     s.acted = bool(suspensions or assignments)
     return suspensions, assignments
+"""
+
+# Acts by the number of its calls alone, and stops what it may by the same.
+COUNTING_POLICY = """
+from random import Random
+
+def init(s):
+    s.known, s.calls, s.random = [], 0, Random(SEED)
+
+def schedule(s, results, pipelines):
+    s.known += pipelines
+    s.calls += 1
+    stops = [
+        Suspend(each.container_id, each.pool_id)
+        for pool in s.executor.pools for each in pool.active_containers
+        if each.can_suspend_container() and s.random.random() < 0.3
+    ]
+    if s.calls % 3:
+        return stops, []
+    assignments = []
+    for pool in s.executor.pools:
+        cpu, ram = pool.avail_cpu_pool / 3, pool.avail_ram_pool / 2
+        for pipeline in s.random.sample(s.known, len(s.known))[:1]:
+            ready = pipeline.runtime_status().get_ops(ASSIGNABLE_STATES, require_parents_complete=True)
+            if ready and cpu > 1e-6 and ram > 1e-6:
+                assignments.append(Assignment(ready[:1], cpu, ram, pipeline.priority, pool.pool_id))
+    return stops, assignments
 """
 
 works = st.builds(
@@ -144,6 +172,32 @@ def test_random_policy_gives_the_same_run(trace: Trace, lakehouse: tuple[Params,
     source = RANDOM_POLICY.replace("SEED", str(seed))
     result = simulate(trace, load_policy(source), params, compat)
     assert_equal(result, Lakehouse(trace, params, compat).run(source), compat)
+
+
+@settings(max_examples=25)
+@given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
+def test_policy_that_counts_its_calls_gives_the_same_run_if_called_every_tick(
+    trace: Trace, lakehouse: tuple[Params, Compat], seed: int
+) -> None:
+    params, compat = lakehouse
+    source = COUNTING_POLICY.replace("SEED", str(seed))
+    result = simulate(trace, load_policy(source), params, compat, calls="exact")
+    assert_equal(result, Lakehouse(trace, params, compat).run(source), compat)
+    if result.fault is None:
+        assert result.policy_calls == params.max_ticks
+
+
+@settings(max_examples=25)
+@given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
+def test_skipped_calls_change_nothing_for_a_policy_that_answers_to_events(
+    trace: Trace, lakehouse: tuple[Params, Compat], seed: int
+) -> None:
+    params, compat = lakehouse
+    source = RANDOM_POLICY.replace("SEED", str(seed))
+    events = simulate(trace, load_policy(source), params, compat)
+    exact = simulate(trace, load_policy(source), params, compat, calls="exact")
+    assert repr(replace(events, policy_calls=0)) == repr(replace(exact, policy_calls=0))
+    assert events.policy_calls <= exact.policy_calls
 
 
 @settings(max_examples=45)

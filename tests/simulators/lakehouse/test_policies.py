@@ -385,11 +385,13 @@ def test_parameters_are_checked_and_unknown_ones_refused(values: dict[str, objec
         Params.from_mapping(values)
 
 
-def test_parameters_of_the_newer_revision_are_refused_by_the_pin() -> None:
+def test_unknown_rules_and_parameters_that_the_rules_lack_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown to 'eudoxia-pin'"):
         simulate(SMALL, Scripted(), Params(max_job_seconds=5), compat="eudoxia-pin")
     with pytest.raises(ValueError, match="compat is"):
         simulate(SMALL, Scripted(), TEN_SECONDS, compat="eudoxia")  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(ValueError, match="calls is 'sometimes'; use one of events, exact"):
+        simulate(SMALL, Scripted(), TEN_SECONDS, calls="sometimes")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_nothing_ended_has_statistics_all_the_same() -> None:

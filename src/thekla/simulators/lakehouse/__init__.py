@@ -15,7 +15,8 @@ A policy is any `Scheduler`: `load_policy` makes one of a trusted program in thi
 What differs from the original, whatever `compat` says:
 
 * A policy sees no segments and no memory in use, cannot change the truth, and is called when something happened or when
-  it asked (`s.wake_after(seconds)`), not on every tick. One that only answers to events gives the same run.
+  it asked (`s.wake_after(seconds)`). One that only answers to events gives the same run as if it were called on every
+  tick, which `calls="exact"` does.
 * What kills the original (a bad size, two containers on the same memory, an operator shorter than a tick, an exception
   of the policy) ends the simulation with a `PolicyFault` beside the statistics so far.
 * Sizes of containers are held to 1e-9 to 1e9 CPUs or GB.
@@ -45,9 +46,10 @@ from .generation import (
     loop_trace,
     published_traces,
 )
-from .params import Compat, Params
+from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
 from .results import RunResult
+from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
@@ -56,6 +58,7 @@ __all__ = [
     "BUILTIN_POLICIES",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
+    "Calls",
     "ClassStatistics",
     "Compat",
     "Estimator",
@@ -75,6 +78,7 @@ __all__ = [
     "Work",
     "WorkloadParams",
     "builtin_policy",
+    "eudoxia_imports",
     "generate_trace",
     "guest_source",
     "load_policy",

@@ -15,7 +15,7 @@ from .arrivals import deliveries, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
 from .estimators import Estimator
 from .memory import compensated_sum
-from .params import Compat, Params
+from .params import Calls, Compat, Params
 from .pools import Pool
 from .results import RunResult
 from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
@@ -31,6 +31,7 @@ def simulate(
     compat: Compat = "thekla",
     *,
     estimator: Estimator | None = None,
+    calls: Calls = "events",
 ) -> RunResult:
     """Replays a trace under a scheduler.
 
@@ -39,7 +40,7 @@ def simulate(
     is reported in the result; exceptions of its transport (a guest that died) pass through.
 
     Raises:
-        ValueError: The parameters ask for what the revision does not have.
+        ValueError: The parameters ask for what the revision does not have, or `compat` or `calls` is unknown.
     """
     params = params or Params()
     if compat not in get_args(Compat):
@@ -48,7 +49,9 @@ def simulate(
         raise ValueError(
             "allow_memory_overcommit and max_job_seconds are unknown to 'eudoxia-pin'; use compat='thekla'"
         )
-    return _Simulation(trace, scheduler, params, compat, estimator).run()
+    if calls not in get_args(Calls):
+        raise ValueError(f"calls is {calls!r}; use one of {', '.join(get_args(Calls))}")
+    return _Simulation(trace, scheduler, params, compat, estimator, every_tick=calls == "exact").run()
 
 
 # What is due in a pool, in the order in which it happens within a tick.
@@ -61,13 +64,21 @@ class _Simulation:
     """The state of one run; `run` may be called once."""
 
     def __init__(
-        self, trace: Trace, scheduler: Scheduler, params: Params, compat: Compat, estimator: Estimator | None
+        self,
+        trace: Trace,
+        scheduler: Scheduler,
+        params: Params,
+        compat: Compat,
+        estimator: Estimator | None,
+        *,
+        every_tick: bool,
     ) -> None:
         self._trace = trace  # keeps the works alive that `_tables` is keyed by
         self._scheduler = scheduler
         self._params = params
         self._compat = compat
         self._estimator = estimator
+        self._every_tick = every_tick
         self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
         self._arrivals = deliveries(trace, params.ticks_per_second, compat)
@@ -127,6 +138,8 @@ class _Simulation:
             heappush(self._calls, self._now + answer.wake_ticks)
 
     def _next_tick(self, end: int) -> int:
+        if self._every_tick:
+            return min(end, self._now + 1)
         tick = end
         if len(self._jobs) < len(self._arrivals):
             tick = min(tick, self._arrivals[len(self._jobs)][0])
@@ -141,7 +154,7 @@ class _Simulation:
     def _visit(self, tick: int) -> None:
         """Everything that happens in one tick."""
         first = len(self._jobs)
-        called = self._arrive(tick)
+        called = self._arrive(tick) or self._every_tick
         while self._calls and self._calls[0] <= tick:
             heappop(self._calls)
             called = True

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Literal, Self
 
-__all__ = ["Compat", "Params"]
+__all__ = ["Calls", "Compat", "Params"]
 
 Compat = Literal["thekla", "eudoxia-pin", "eudoxia-cur"]
 """Whose rules hold: `thekla`, or a revision of Eudoxia with its defects: `eudoxia-pin` is 84214231, `eudoxia-cur`
 is c62122c."""
+
+Calls = Literal["events", "exact"]
+"""When a policy is called: `events`, when something happened or it asked; `exact`, on every tick as in the original,
+which costs time but is what a policy needs that counts its calls."""
 
 
 @dataclass(frozen=True, kw_only=True)
