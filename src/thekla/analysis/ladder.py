@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thekla.analysis.reading import RunView
-from thekla.analysis.statistics import AGGREGATES, Interval, PairedComparison, bootstrap_interval, compare_paired
-from thekla.core.evaluation import Failed, Outcome, Scored
+from thekla.analysis.statistics import Interval, PairedComparison, bootstrap_interval, compare_paired
+from thekla.core.evaluation import AGGREGATES, Failed, Outcome, Scored
 from thekla.core.journal import Judged
 from thekla.core.problem import Baseline, Split
 from thekla.core.program import CandidateId

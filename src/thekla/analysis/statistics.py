@@ -9,14 +9,7 @@ from random import Random
 
 from thekla.core.problem import Objective
 
-__all__ = ["AGGREGATES", "Interval", "PairedComparison", "bootstrap_interval", "compare_paired", "quantile"]
-
-AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "mean": statistics.fmean,
-    "median": statistics.median,
-    "min": min,
-    "max": max,
-}
+__all__ = ["Interval", "PairedComparison", "bootstrap_interval", "compare_paired", "quantile"]
 
 
 @dataclass(frozen=True, kw_only=True)

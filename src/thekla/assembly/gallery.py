@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from thekla.analysis.statistics import AGGREGATES, bootstrap_interval
+from thekla.analysis.statistics import bootstrap_interval
 from thekla.assembly.build import build_package
 from thekla.core import registry
 from thekla.core.errors import ConfigError
-from thekla.core.evaluation import Failed, Outcome, Scored
+from thekla.core.evaluation import AGGREGATES, Failed, Outcome, Scored
 from thekla.core.problem import ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage

@@ -14,6 +14,7 @@ from thekla.core.program import Program
 from thekla.core.values import digest_of
 
 __all__ = [
+    "AGGREGATES",
     "EvaluationDone",
     "EvaluationJob",
     "Failed",
@@ -157,7 +158,7 @@ class Failed:
 
 Outcome: TypeAlias = Scored | Failed
 
-_AGGREGATES: Mapping[str, Callable[[list[float]], float]] = {
+AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
     "min": min,
@@ -193,7 +194,7 @@ def fold_results(
         if missing:
             raise ValueError(f"the referee gave no score {objective.name!r} for instances {missing}")
         scores[objective.name] = float(
-            _AGGREGATES[objective.aggregate]([result.scores[objective.name] for result in results.values()])
+            AGGREGATES[objective.aggregate]([result.scores[objective.name] for result in results.values()])
         )
     common = set.intersection(*(set(result.measures) for result in results.values()))
     measures = {name: statistics.fmean(result.measures[name] for result in results.values()) for name in sorted(common)}
