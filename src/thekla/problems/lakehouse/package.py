@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
 
-from thekla.core.errors import ConfigError, ProblemError
+from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
-from thekla.core.problem import Baseline, Instance, Measure, Objective, Problem, Stage
+from thekla.core.problem import Baseline, Instance, Problem, Stage
 from thekla.core.program import Program
-from thekla.core.values import digest_of
+from thekla.problems.folder import ProblemFolder
 from thekla.simulators.lakehouse import policy_source
 
 from .bound import penalised_latency_bound
 from .interface import VOCABULARY, interface
 from .oracle import oracle_scheduler
 from .referee import PENALTY, LakehouseReferee, judge_scheduler, penalty_seconds
-from .workloads import SUITES, drawn_holdout, probes, scene, smoke, splits
+from .workloads import drawn_holdout, probes, scene, smoke, splits
 
 __all__ = ["LakehousePackage", "build", "exploits", "suites"]
 
-_HERE = files(__package__)
-_SIMULATOR = files("thekla.simulators.lakehouse")
+_FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.lakehouse",), wheels=("numpy",))
 
 _SCORES = {
     "adjusted_latency": (
@@ -46,28 +38,22 @@ _SCORES = {
 
 def suites() -> Mapping[str, str]:
     """The suites of the problem, each with a line on what it is for."""
-    return SUITES
+    return _FOLDER.suites
 
 
 def exploits() -> Mapping[str, Program]:
     """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return {
-        entry.name.removesuffix(".py"): Program.from_text(entry.read_text(encoding="utf-8"))
-        for entry in sorted(_HERE.joinpath("exploits").iterdir(), key=lambda each: each.name)
-        if entry.name.endswith(".py") and not entry.name.startswith("_")
-    }
+    return _FOLDER.programs("exploits")
 
 
-@lru_cache(maxsize=len(SUITES))
+@lru_cache(maxsize=8)
 def build(suite: str = "default") -> LakehousePackage:
     """The package of a suite, made once per process.
 
     Raises:
         ConfigError: There is no such suite.
     """
-    if suite not in SUITES:
-        known = "; ".join(f"{name}: {doc}" for name, doc in SUITES.items())
-        raise ConfigError(f"problem 'lakehouse' has no suite {suite!r}; use one of: {known}")
+    _FOLDER.require_suite(suite)
     return LakehousePackage(suite)
 
 
@@ -76,45 +62,43 @@ class LakehousePackage:
 
     def __init__(self, suite: str) -> None:
         self._suite = suite
-        self._data: dict[str, Any] = tomllib.loads(_HERE.joinpath("problem.toml").read_text(encoding="utf-8"))
-        self._objective = Objective(**self._data["suites"][suite]["objective"])
+        (self._objective,) = _FOLDER.objectives(suite)
 
     @cached_property
     def problem(self) -> Problem:
         """The problem as data."""
-        published = self._data["published"].items() if self._suite != "default" else ()
         return Problem(
-            name=self._data["name"],
-            version=self._data["version"],
+            name=_FOLDER.name,
+            version=_FOLDER.data["version"],
             suite=self._suite,
-            statement=_HERE.joinpath("statement.md").read_text(encoding="utf-8") + _SCORES[self._objective.name],
+            statement=_FOLDER.text("statement.md") + _SCORES[self._objective.name],
             interface=interface(),
             objectives=(self._objective,),
-            seeds=(_program("seeds/fifo.py"),),
+            seeds=(_FOLDER.program("seeds/fifo.py"),),
             instances=splits(self._suite),
             stages=(
                 Stage(name="smoke", instances=(smoke(self._suite),)),
                 Stage(name="probe", instances=probes(self._suite)),
             ),
-            measures=tuple(Measure(**each) for each in self._data["measures"]),
+            measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
-            published={name: (float(each["value"]), each["source"]) for name, each in published},
+            published=_FOLDER.published(self._suite),
         )
 
     @property
     def suites(self) -> Mapping[str, str]:
         """All suites of the problem, each with a line on what it is for."""
-        return SUITES
+        return _FOLDER.suites
 
     @cached_property
     def referee(self) -> LakehouseReferee:
         """The trusted judge."""
         return LakehouseReferee(self._objective.name)
 
-    @cached_property
+    @property
     def limits(self) -> Limits:
         """What one guest may use."""
-        return Limits(**self._data["limits"])
+        return _FOLDER.limits
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -123,7 +107,7 @@ class LakehousePackage:
             Baseline(
                 name="fifo",
                 role="trivial",
-                program=_program("seeds/fifo.py"),
+                program=_FOLDER.program("seeds/fifo.py"),
                 description="first in, first out; the whole pool for one operator at a time (also the seed)",
                 source="Eudoxia's `naive`",
             ),
@@ -142,7 +126,7 @@ class LakehousePackage:
             Baseline(
                 name="shortest-first",
                 role="rule",
-                program=_program("baselines/shortest_first.py"),
+                program=_FOLDER.program("baselines/shortest_first.py"),
                 description="fewest remaining operators first, over all classes; a ninth of the pool's memory each "
                 "(hard-coded), doubled after failures",
             ),
@@ -151,18 +135,7 @@ class LakehousePackage:
     @cached_property
     def evaluator_digest(self) -> str:
         """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
-        try:
-            numpy = version("numpy")
-        except PackageNotFoundError:
-            numpy = ""
-        return digest_of(
-            {
-                "sources": [_sources(_SIMULATOR), _sources(_HERE)],
-                "python": platform.python_version(),
-                "numpy": numpy,
-                "suite": self._suite,
-            }
-        )
+        return _FOLDER.evaluator_digest(self._suite)
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
@@ -176,7 +149,7 @@ class LakehousePackage:
         """
         if baseline.name != "exact-fifo":
             raise ProblemError(f"baseline {baseline.name!r} is no oracle of the lakehouse; run it in a guest")
-        source = _HERE.joinpath("baselines/exact_fifo.py").read_text(encoding="utf-8")
+        source = _FOLDER.text("baselines/exact_fifo.py")
         setting = scene(instance.id)
         return judge_scheduler(oracle_scheduler(source, setting.trace), setting, self._objective.name)
 
@@ -186,18 +159,3 @@ class LakehousePackage:
             return {}
         setting = scene(instance.id)
         return {PENALTY: penalised_latency_bound(setting.trace, setting.params, penalty_seconds(setting.params))}
-
-
-def _program(path: str) -> Program:
-    return Program.from_text(_HERE.joinpath(path).read_text(encoding="utf-8"))
-
-
-def _sources(folder: Traversable) -> list[list[str]]:
-    """Names and digests of all sources under a folder, in order."""
-    found: list[list[str]] = []
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        if entry.is_dir() and entry.name != "__pycache__":
-            found += [[f"{entry.name}/{name}", digest] for name, digest in _sources(entry)]
-        elif entry.name.endswith((".py", ".toml", ".md")):
-            found.append([entry.name, hashlib.sha256(entry.read_bytes()).hexdigest()])
-    return found
