@@ -27,7 +27,15 @@ from thekla.simulators.lakehouse import (
 
 from .workloads import Scene, scene
 
-__all__ = ["DIVISION", "PENALTY", "LakehouseReferee", "adjusted_latency", "judge_scheduler", "penalty_seconds"]
+__all__ = [
+    "DIVISION",
+    "PENALTY",
+    "GuestScheduler",
+    "LakehouseReferee",
+    "adjusted_latency",
+    "judge_scheduler",
+    "penalty_seconds",
+]
 
 DIVISION = "adjusted_latency"
 """Objective of the published loop: weighted mean latency over the share of pipelines that completed."""
@@ -68,7 +76,7 @@ class LakehouseReferee:
             MissingExtraError: The trace's generator needs numpy, and it is not installed.
         """
         try:
-            result = judge_scheduler(_GuestScheduler(guest), scene(instance.id), self._objective)
+            result = judge_scheduler(GuestScheduler(guest), scene(instance.id), self._objective)
         except GuestFault as fault:
             return InstanceResult(
                 fault=Fault(kind=FailureKind(fault.kind), message=fault.message, traceback=fault.traceback)
@@ -76,7 +84,7 @@ class LakehouseReferee:
         return replace(result, feedback="") if instance.split is Split.HOLDOUT else result
 
 
-class _GuestScheduler:
+class GuestScheduler:
     """A guest's two functions as the scheduler of a simulation."""
 
     def __init__(self, guest: Guest) -> None:

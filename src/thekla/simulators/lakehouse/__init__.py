@@ -48,7 +48,10 @@ from .generation import (
 )
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .record import record, statistics_record
 from .results import RunResult
+from .retiming import as_generated, jittered, snapped
+from .settings import Settings
 from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, read_trace, write_trace
@@ -72,21 +75,27 @@ __all__ = [
     "PriorityClass",
     "RunResult",
     "Scheduler",
+    "Settings",
     "Statistics",
     "Trace",
     "TraceFormatError",
     "Work",
     "WorkloadParams",
+    "as_generated",
     "builtin_policy",
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "jittered",
     "load_policy",
     "loop_trace",
     "noisy_estimator",
     "policy_source",
     "published_traces",
     "read_trace",
+    "record",
     "simulate",
+    "snapped",
+    "statistics_record",
     "write_trace",
 ]
