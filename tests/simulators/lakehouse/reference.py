@@ -131,6 +131,7 @@ class Container:
         self.tick_length = 1.0 / params.ticks_per_second
         self.position = self.index = self.completed_operators = self.elapsed = 0
         self.memory = 0.0
+        self.held: list[float] = []
         self.stoppable = self.completed = False
         self.error: str | None = None
 
@@ -229,6 +230,7 @@ class Pool:
         for container in self.active_containers:
             before = container.memory
             container.tick()
+            container.held.append(container.memory)
             self.consumed += container.memory - before
             if container.completed:
                 self.consumed += 0.0 - container.memory
@@ -270,8 +272,9 @@ class Pool:
         for assignment in assignments:
             if len(assignment.ops) != 1 and not self.params.multi_operator_containers:
                 raise Crash("exactly 1 operator")
-            lakehouse.containers += 1
-            self.active_containers.append(Container(lakehouse.containers, assignment, self.params, self.compat))
+            container = Container(len(lakehouse.containers) + 1, assignment, self.params, self.compat)
+            lakehouse.containers.append(container)
+            self.active_containers.append(container)
             self.avail_cpu_pool -= assignment.cpu
             self.avail_ram_pool -= assignment.ram
             self.correct()
@@ -321,7 +324,7 @@ class Lakehouse:
         self.num_pools = params.num_pools
         self.executor = self.clock = self
         self.now = -1
-        self.containers = 0
+        self.containers: list[Container] = []
         self.pipelines: list[Pipeline] = []
         self.assignments = self.suspensions = 0
         self.errors: Counter[str] = Counter()

@@ -155,6 +155,17 @@ def assert_equal(result: RunResult, reference: Lakehouse, compat: Compat) -> Non
     assert (result.fault.tick if result.fault else None) == reference.crashed_at
     statistics = result.statistics
     if result.fault is None:
+        for life, container in zip(result.containers, reference.containers, strict=True):
+            lived = range(life.start, life.start + len(container.held))
+            assert (life.id, life.pool, life.cpu) == (
+                container.container_id,
+                container.pool_id,
+                container.assignment.cpu,
+            )
+            assert [life.memory_gb(tick) for tick in lived] == container.held
+            assert life.end in (None, lived[-1])
+            assert life.memory_gb(lived[-1] + 1) == 0.0 or life.end is None
+            assert sum(each.completed for each in life.operators) == container.completed_operators
         assert statistics.pipelines_all.timeout_count == sum(each.given_up for each in reference.pipelines)
         assert statistics.assignments == reference.assignments
         assert statistics.suspensions == reference.suspensions

@@ -46,6 +46,7 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
 from .record import record, statistics_record
@@ -64,10 +65,14 @@ __all__ = [
     "Calls",
     "ClassStatistics",
     "Compat",
+    "ContainerLife",
+    "ContainerLives",
+    "EndKind",
     "Estimator",
     "FaultKind",
     "GeneratorRevision",
     "Message",
+    "OperatorRun",
     "OperatorSpec",
     "Params",
     "PipelineSpec",

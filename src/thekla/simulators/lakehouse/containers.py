@@ -3,7 +3,8 @@
 import math
 from enum import IntEnum
 
-from .workload import CPU_SCALINGS, SCAN_GB_PER_SECOND, PipelineSpec, Work
+from .answers import AssignmentOrder
+from .workload import CPU_SCALINGS, SCAN_GB_PER_SECOND, OperatorSpec, PipelineSpec, Work
 
 __all__ = ["Container", "Due", "Job", "Life", "LifeTable", "OperatorStatus", "State"]
 
@@ -95,10 +96,11 @@ class LifeTable:
 class OperatorStatus:
     """An operator that has arrived."""
 
-    __slots__ = ("job", "parents", "state", "table")
+    __slots__ = ("job", "parents", "spec", "state", "table")
 
-    def __init__(self, job: "Job", parents: list["OperatorStatus"], table: LifeTable) -> None:
+    def __init__(self, job: "Job", spec: OperatorSpec, parents: list["OperatorStatus"], table: LifeTable) -> None:
         self.job = job
+        self.spec = spec
         self.parents = parents
         self.table = table
         self.state = State.PENDING
@@ -123,7 +125,8 @@ class Container:
 
     `position` is the operator that runs or starts next; `done` counts completed ones. They differ only after an
     operator that took no tick, which the original passes over without completing it. `timeline` holds the started
-    operators as (tick of the start, their work, ticks of scanning).
+    operators as (tick of the start, their work, ticks of scanning, position). `end` is the last tick in which it ran,
+    `freed` that in which its resources came back.
     """
 
     __slots__ = (
@@ -131,35 +134,43 @@ class Container:
         "done",
         "due",
         "due_tick",
+        "end",
         "error",
+        "freed",
         "number",
         "operators",
+        "pool",
         "position",
         "priority",
         "ram_gb",
         "start",
+        "suspended",
         "timeline",
     )
 
     def __init__(
-        self, number: int, operators: list[OperatorStatus], cpu: float, ram_gb: float, priority: int, start: int
+        self, number: int, operators: list[OperatorStatus], order: AssignmentOrder, *, pool: int, start: int
     ) -> None:
         self.number = number
         self.operators = operators
-        self.cpu = cpu
-        self.ram_gb = ram_gb
-        self.priority = priority
+        self.cpu = order.cpu
+        self.ram_gb = order.ram_gb
+        self.priority = order.priority
+        self.pool = pool
         self.start = start
+        self.end: int | None = None
+        self.freed: int | None = None
+        self.suspended = False
         self.position = 0
         self.done = 0
-        self.timeline: list[tuple[int, LifeTable, int]] = []
+        self.timeline: list[tuple[int, LifeTable, int, int]] = []
         self.due = Due.START
         self.due_tick = start
         self.error: str | None = None
 
     def memory_gb(self, tick: int) -> float:
         """Memory held in a tick that the container has lived, or will live if nothing happens to it before, in GB."""
-        for start, table, scan_ticks in reversed(self.timeline):
+        for start, table, scan_ticks, _ in reversed(self.timeline):
             if start <= tick:
                 return table.memory_gb(tick - start, scan_ticks)
         return 0.0

@@ -14,6 +14,7 @@ from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFaul
 from .arrivals import deliveries, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
 from .estimators import Estimator
+from .lives import ContainerLives
 from .memory import compensated_sum
 from .params import Calls, Compat, Params
 from .pools import Pool
@@ -86,7 +87,7 @@ class _Simulation:
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
         self._pools = [Pool(params, compat) for _ in range(params.num_pools)]
-        self._containers = 0
+        self._containers: list[Container] = []
         # (tick, pool, what, container)
         self._due: list[tuple[int, int, int, int]] = []
         self._calls: list[int] = []
@@ -122,6 +123,7 @@ class _Simulation:
             statistics=self._statistics(),
             pipelines=tuple((job.spec.id, job.arrival, job.finish) for job in self._jobs),
             container_tick_times=tuple(tuple(pool.lives) for pool in self._pools),
+            containers=ContainerLives(self._containers),
             policy_calls=self._policy_calls,
             events=self._events,
             fault=fault,
@@ -214,7 +216,7 @@ class _Simulation:
             table = tables.get(id(work))
             if table is None:
                 table = tables[id(work)] = LifeTable(work, self._tick_length, corrected=self._corrected)
-            placed.append(OperatorStatus(job, [placed[parent] for parent in parents], table))
+            placed.append(OperatorStatus(job, specs[position], [placed[parent] for parent in parents], table))
         self._operators += placed
         if self._estimator is None:
             return [job.spec.id, int(job.spec.priority), told]
@@ -306,6 +308,8 @@ class _Simulation:
             if container is None:
                 raise IllegalAnswer("duplicate", f"container {stop} is suspended twice in one answer")
             pool.suspending[stop] = container
+            container.suspended = True
+            container.end = tick - 1
             if pool.memory is not None:
                 pool.memory.leave(container, tick)
             self._set_unfinished(container, State.SUSPENDING)
@@ -341,9 +345,9 @@ class _Simulation:
                 raise IllegalAnswer(
                     "operator_count", f"an assignment has {len(order.operators)} operators; containers take exactly 1"
                 )
-            self._containers += 1
             operators = [self._operators[each] for each in order.operators]
-            container = Container(self._containers, operators, order.cpu, order.ram_gb, order.priority, tick)
+            container = Container(len(self._containers) + 1, operators, order, pool=number, start=tick)
+            self._containers.append(container)
             pool.take(container)
             heappush(self._due, (tick, number, _ADVANCE, container.number))
         self._changed_pools.add(number)
@@ -351,6 +355,7 @@ class _Simulation:
     def _end_suspension(self, tick: int, number: int, pool: Pool, stop: int) -> None:
         container = pool.suspending.pop(stop)
         self._set_unfinished(container, State.PENDING)
+        container.freed = tick
         pool.give_back(container)
         self._changed_pools.add(number)
         self._news.setdefault("s", []).append(stop)
@@ -362,7 +367,7 @@ class _Simulation:
         self._events += 1
         if container.due is Due.START:
             table, (scan_ticks, total, excess) = self._start(container)
-            container.timeline.append((tick, table, scan_ticks))
+            container.timeline.append((tick, table, scan_ticks, container.position))
             container.due, after = (Due.OOM, excess) if excess >= 0 else (Due.END, total - 1)
             container.due_tick = tick + after
             if after:
@@ -423,6 +428,7 @@ class _Simulation:
 
     def _end(self, tick: int, number: int, pool: Pool, container: Container) -> None:
         del pool.active[container.number]
+        container.end = container.freed = tick
         if container.error is not None:
             self._set_unfinished(container, State.FAILED)
             self._failures += 1
