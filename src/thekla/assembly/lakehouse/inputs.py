@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import cast, get_args
 
 from thekla.assembly.build import build_sandbox
-from thekla.core.errors import ConfigError, MissingExtraError
+from thekla.core.errors import ConfigError, MissingExtraError, TheklaError
 from thekla.core.evaluation import Limits
 from thekla.core.program import Program
+from thekla.core.protocols import Sandbox
 from thekla.problems.lakehouse.interface import interface
 from thekla.problems.lakehouse.referee import GuestScheduler
 from thekla.simulators.lakehouse import (
     BUILTIN_POLICIES,
+    EUDOXIA_PATHS,
     Compat,
     GeneratorRevision,
     Scheduler,
@@ -47,7 +49,6 @@ __all__ = [
 _LIMITS = Limits(wall_s=600.0, cpu_s=600.0, memory_mb=1024, frame_kib=4096)
 """What a policy may use that a person runs: enough for any trace, and an end to a loop that has none."""
 
-_EUDOXIA_PATHS = ("", "scheduler", "scheduler/decorators", "executor", "executor/assignment", "utils", "workload")
 _EUDOXIA_MODULE = "from interface import names as _names\n\nglobals().update(_names())\n"
 
 
@@ -168,7 +169,7 @@ class Openings:
     def __init__(self, tier: str) -> None:
         self._tier = tier
         self._resources = contextlib.ExitStack()
-        self._sandbox = None
+        self._sandbox: Sandbox | None = None
 
     def close(self) -> None:
         """Ends all guests and the sandbox."""
@@ -179,13 +180,13 @@ class Openings:
         """A scheduler for one simulation; a guest ends with the context.
 
         Raises:
-            ConfigError: The program cannot be loaded in this process.
+            TheklaError: The program cannot be loaded in this process.
             GuestFault: The program cannot be loaded in a guest.
             SandboxError: The sandbox cannot be had.
         """
         if policy.trusted or self._tier == "trusted":
             with eudoxia_imports():
-                yield load_policy(policy.source, filename=policy.name)
+                yield _loaded(policy)
             return
         if self._sandbox is None:
             self._sandbox = build_sandbox(self._tier)
@@ -198,9 +199,16 @@ class Openings:
             guest.close()
 
 
+def _loaded(policy: Policy) -> Scheduler:
+    try:
+        return load_policy(policy.source, filename=policy.name)
+    except Exception as error:  # border: a foreign program, whose fault it is
+        raise TheklaError(f"policy {policy.name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+
+
 def _program(source: str) -> Program:
     """A policy with the import paths of Eudoxia, which lead to the names that a guest has anyway."""
-    shim = {f"eudoxia/{path}/__init__.py".replace("//", "/"): _EUDOXIA_MODULE for path in _EUDOXIA_PATHS}
+    shim = {f"{path.replace('.', '/')}/__init__.py": _EUDOXIA_MODULE for path in EUDOXIA_PATHS}
     return Program.from_files({"program.py": source, **shim})
 
 

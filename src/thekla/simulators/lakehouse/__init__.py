@@ -53,13 +53,14 @@ from .record import record, statistics_record
 from .results import RunResult
 from .retiming import as_generated, jittered, snapped
 from .settings import Settings
-from .shim import eudoxia_imports
+from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
 
 __all__ = [
     "BUILTIN_POLICIES",
+    "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
     "Calls",
