@@ -9,6 +9,8 @@ from .workload import PipelineSpec, Trace
 
 __all__ = ["as_generated", "jittered", "snapped"]
 
+_SAME_TICK = 1e-6  # what is this close to a whole tick is one, up to rounding
+
 
 def snapped(trace: Trace, ticks_per_second: int) -> Trace:
     """The trace with every arrival on the nearest whole tick.
@@ -36,14 +38,16 @@ def jittered(trace: Trace, delta_s: float, *, seed: int) -> Trace:
 def as_generated(trace: Trace, ticks_per_second: int) -> Trace:
     """A generated trace as Eudoxia simulates it without a file in between.
 
-    Replayed from a file, some arrivals come a tick late there, because a quotient of floats lies just above a whole
-    number; arrivals are lowered by what it takes to undo that.
+    Replayed from a file, some arrivals that are written as whole ticks come a tick late there, because a quotient of
+    floats lies just above a whole number; arrivals are lowered by what it takes to undo that.
     """
     tick_length = 1.0 / ticks_per_second
 
     def lowered(pipeline: PipelineSpec) -> float:
         seconds = pipeline.arrival_seconds
         tick = round(seconds * ticks_per_second)
+        if abs(seconds * ticks_per_second - tick) > _SAME_TICK:
+            return seconds
         while seconds / tick_length > tick >= 0:
             seconds = math.nextafter(seconds, -math.inf)
         return seconds
