@@ -13,7 +13,7 @@ from thekla.llm.limits import Limited
 from thekla.llm.models import Models, ModelSource
 from thekla.llm.pricing import Price, price_of
 from thekla.llm.retry import Breaker, Retried, RetryPolicy
-from thekla.llm.settings import PROVIDERS, ROLES, ModelEntry, ModelSettings
+from thekla.llm.settings import PROVIDERS, ROLES, ModelRule, ModelSettings, settings_of
 from thekla.llm.wire import Patience, WireModel
 
 __all__ = [
@@ -29,8 +29,8 @@ __all__ = [
     "Limited",
     "Member",
     "Metered",
-    "ModelEntry",
     "ModelFault",
+    "ModelRule",
     "ModelSettings",
     "ModelSource",
     "Models",
@@ -44,5 +44,6 @@ __all__ = [
     "WireModel",
     "price_of",
     "remaining_s",
+    "settings_of",
     "within",
 ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from typing import Literal
 from urllib.parse import urlsplit
 
+from thekla.core.codec import decode
 from thekla.core.errors import ConfigError
+from thekla.core.values import Data
 
-__all__ = ["PROVIDERS", "ROLES", "Endpoint", "ModelEntry", "ModelSettings", "Provider"]
+__all__ = ["PROVIDERS", "ROLES", "Endpoint", "ModelRule", "ModelSettings", "Provider", "settings_of"]
 
 Role = Literal["refine", "leap", "repair"]
 EditFormat = Literal["auto", "edit", "diff", "full"]
@@ -60,22 +63,6 @@ PROVIDERS: Mapping[str, Provider] = {
     "vllm": Provider(base_url="http://localhost:8000/v1"),
     "llamacpp": Provider(base_url="http://localhost:8080/v1"),
 }
-
-
-class ModelEntry(TypedDict):
-    """A model as a file of options names it."""
-
-    model: str
-    role: NotRequired[str]
-    weight: NotRequired[float]
-    temperature: NotRequired[float]
-    max_tokens: NotRequired[int]
-    effort: NotRequired[str]
-    format: NotRequired[str]
-    interface: NotRequired[str]
-    key_env: NotRequired[str]
-    input_usd_per_mtok: NotRequired[float]
-    output_usd_per_mtok: NotRequired[float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +159,38 @@ class ModelSettings:
             key_env=self.key_env or known.key_env,
             tokens_parameter=known.tokens_parameter,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRule:
+    """Settings for models whose name fits a pattern (`gpt-5*`), where they are not set already."""
+
+    models: str
+    temperature: float | None = None
+    effort: str = ""
+
+
+def settings_of(entries: Sequence[Mapping[str, Data]], rules: Sequence[Mapping[str, Data]] = ()) -> list[ModelSettings]:
+    """Models as a file of options lists them; the first rule that fits a name fills what its entry leaves open.
+
+    Raises:
+        ConfigError: An entry has an unknown or wrong setting.
+    """
+    try:
+        known = [decode(ModelRule, rule) for rule in rules]
+        models = [decode(ModelSettings, entry) for entry in entries]
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"the ensemble cannot be read: {error}") from error
+    return [_ruled(model, known) for model in models]
+
+
+def _ruled(model: ModelSettings, rules: Sequence[ModelRule]) -> ModelSettings:
+    name = model.name.rpartition("/")[2]
+    rule = next((one for one in rules if fnmatch(name, one.models)), None)
+    if rule is None:
+        return model
+    temperature = rule.temperature if model.temperature is None else model.temperature
+    return replace(model, temperature=temperature, effort=model.effort or rule.effort)
 
 
 def _one_of(field: str, value: str, known: object) -> None:
