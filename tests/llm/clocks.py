@@ -12,7 +12,7 @@ from thekla.llm import Time
 class FakeTime:
     """Time that passes by sleeping only; `waits` holds what was slept."""
 
-    now: float = 1_000.0
+    now: float = 1.8e9
     waits: list[float] = field(default_factory=list)
 
     async def sleep(self, seconds: float) -> None:
