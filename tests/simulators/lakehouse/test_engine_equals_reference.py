@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +21,7 @@ from thekla.simulators.lakehouse import (
     policy_source,
     simulate,
 )
-from thekla.simulators.lakehouse.workload import CPU_SCALINGS
+from thekla.simulators.lakehouse.workload import CPU_SCALINGS, Segment
 
 from .reference import Lakehouse
 
@@ -97,12 +97,15 @@ def schedule(s, results, pipelines):
     return stops, assignments
 """
 
+needs: dict[str, st.SearchStrategy[Any]] = {
+    "cpu_seconds": st.sampled_from([0.1, 1.0, 3.3, 12.0]),
+    "cpu_scaling": st.sampled_from(sorted(CPU_SCALINGS)),
+    "storage_read_gb": st.sampled_from([0.7, 5.0, 20.5, 55.0]),
+    "memory_gb": st.sampled_from([None, None, None, 0.0, 0.5, 24.0, 60.1]),
+}
+segments = st.builds(Segment, **needs)
 works = st.builds(
-    Work,
-    cpu_seconds=st.sampled_from([0.1, 1.0, 3.3, 12.0]),
-    cpu_scaling=st.sampled_from(sorted(CPU_SCALINGS)),
-    storage_read_gb=st.sampled_from([0.7, 5.0, 20.5, 55.0]),
-    memory_gb=st.sampled_from([None, None, None, 0.0, 0.5, 24.0, 60.1]),
+    Work, later=st.just(()) | st.just(()) | st.lists(segments, min_size=1, max_size=2).map(tuple), **needs
 )
 
 

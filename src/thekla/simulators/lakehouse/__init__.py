@@ -55,8 +55,8 @@ from .retiming import as_generated, jittered, snapped
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
-from .traces import TraceFormatError, read_trace, write_trace
-from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
+from .traces import TraceFormatError, load_trace, read_trace, write_trace
+from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
 __all__ = [
     "BUILTIN_POLICIES",
@@ -81,6 +81,7 @@ __all__ = [
     "PriorityClass",
     "RunResult",
     "Scheduler",
+    "Segment",
     "Settings",
     "Statistics",
     "Trace",
@@ -94,6 +95,7 @@ __all__ = [
     "guest_source",
     "jittered",
     "load_policy",
+    "load_trace",
     "loop_trace",
     "noisy_estimator",
     "policy_source",

@@ -83,7 +83,7 @@ class _Simulation:
         self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
         self._arrivals = deliveries(trace, params.ticks_per_second, compat)
-        self._tables: dict[int, LifeTable] = {}
+        self._tables: dict[int, tuple[LifeTable, ...]] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
         self._pools = [Pool(params, compat) for _ in range(params.num_pools)]
@@ -213,10 +213,12 @@ class _Simulation:
         for position, parents in zip(order, told, strict=True):
             work = specs[position].work
             # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
-            table = tables.get(id(work))
-            if table is None:
-                table = tables[id(work)] = LifeTable(work, self._tick_length, corrected=self._corrected)
-            placed.append(OperatorStatus(job, specs[position], [placed[parent] for parent in parents], table))
+            own = tables.get(id(work))
+            if own is None:
+                own = tables[id(work)] = tuple(
+                    LifeTable(each, self._tick_length, corrected=self._corrected) for each in work.segments
+                )
+            placed.append(OperatorStatus(job, specs[position], [placed[parent] for parent in parents], own))
         self._operators += placed
         if self._estimator is None:
             return [job.spec.id, int(job.spec.priority), told]
@@ -365,7 +367,7 @@ class _Simulation:
     def _advance(self, tick: int, pool_number: int, container: Container) -> bool:
         """Lets happen what is due to a container; returns whether it ended."""
         self._events += 1
-        if container.due is Due.START:
+        if container.due is Due.START or container.due is Due.NEXT:
             table, (scan_ticks, total, excess) = self._start(container)
             container.timeline.append((tick, table, scan_ticks, container.position))
             container.due, after = (Due.OOM, excess) if excess >= 0 else (Due.END, total - 1)
@@ -377,6 +379,12 @@ class _Simulation:
             container.error = "OOM"
             return True
         operator = container.operators[container.position]
+        if container.segment + 1 < len(operator.tables):
+            container.segment += 1
+            container.due, container.due_tick = Due.NEXT, tick + 1
+            heappush(self._due, (tick + 1, pool_number, _ADVANCE, container.number))
+            return False
+        container.segment = 0
         operator.state = State.COMPLETED
         operator.job.remaining -= 1
         if operator.job.remaining == 0:
@@ -392,7 +400,7 @@ class _Simulation:
         return False
 
     def _start(self, container: Container) -> tuple[LifeTable, Life]:
-        """Starts the next operator that takes any time; returns its life."""
+        """Starts the next segment that takes any time; returns its life."""
         while True:
             operator = container.operators[container.position]
             for parent in operator.parents:
@@ -403,10 +411,14 @@ class _Simulation:
                         f"{parent.state.name.lower()}; its parents must be complete",
                     )
             operator.state = State.RUNNING
-            life = operator.table.life(container.cpu, container.ram_gb)
+            table = operator.tables[container.segment]
+            life = table.life(container.cpu, container.ram_gb)
             if life[1] > 0:
-                return operator.table, life
-            container.position += 1
+                return table, life
+            if container.segment + 1 < len(operator.tables):
+                container.segment += 1
+                continue
+            container.position, container.segment = container.position + 1, 0
             if container.position == len(container.operators):
                 raise IllegalAnswer(
                     "zero_tick_operator",

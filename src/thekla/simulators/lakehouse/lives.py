@@ -142,21 +142,23 @@ def _end_kind(container: Container) -> EndKind:
 
 
 def _runs(container: Container) -> tuple[OperatorRun, ...]:
-    started: dict[int, tuple[int, int | None]] = {
-        position: (start, after - 1) for (start, _, _, position), (after, *_) in pairwise(container.timeline)
-    }
+    started: dict[int, int] = {}
+    ended: dict[int, int | None] = {}
+    for (start, _, _, position), (after, *_) in pairwise(container.timeline):
+        started.setdefault(position, start)  # a further segment of it may follow
+        ended[position] = after - 1
     if container.timeline:
         start, _, _, position = container.timeline[-1]
-        last = container.end
-        if last is None and container.position > position:
-            last = container.due_tick - 1
-        started[position] = (start, last)
+        started.setdefault(position, start)
+        ended[position] = container.end
+        if container.end is None and container.position > position:
+            ended[position] = container.due_tick - 1
     return tuple(
         OperatorRun(
             pipeline_id=operator.job.spec.id,
             operator=operator.spec.name,
-            start=started[position][0] if position in started else None,
-            end=started[position][1] if position in started else None,
+            start=started.get(position),
+            end=ended.get(position),
             completed=position in started and container.position > position,
         )
         for position, operator in enumerate(container.operators)
