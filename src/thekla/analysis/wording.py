@@ -185,10 +185,10 @@ def _caveats(
     elif view.holdout is None:
         yield "No hold-out was opened in this run; the figures do not show that the program generalises."
     elif view.holdout.fixed:
-        others = (
-            f"{view.earlier_openings} other runs in this folder have" if view.earlier_openings else "no other run has"
+        yield (
+            f"The hold-out is fixed. Other runs in this folder that opened it: {view.earlier_openings}. What is asked "
+            "again and again becomes a training set."
         )
-        yield f"The hold-out is fixed, and {others} opened it: what is asked again and again becomes a training set."
     yield from _gap(view, steps, gaps)
     if best is not None and split is not None:
         standing = best.standings[split]
