@@ -59,10 +59,10 @@ def test_run_names_traces_and_goal_and_opens_its_fixed_holdout_once(traces: Path
     assert {split: len(of) for split, of in seen.settings.instances.items()} == {"train": 3, "validation": 1}
     assert seen.holdout is not None
     assert (seen.holdout.fixed, len(seen.holdout.instances), seen.earlier_openings) == (True, 1, 0)
-    assert any("no other run has opened it" in caveat for caveat in describe(first.run_id, runs).caveats)
+    assert any("opened it: 0" in caveat for caveat in describe(first.run_id, runs).caveats)
     second = run(options(traces, "mean_query"), runs=runs, observer=quiet)
     assert view(second.run_id, runs).earlier_openings == 1
-    assert any("1 other runs" in caveat for caveat in describe(second.run_id, runs).caveats)
+    assert any("opened it: 1" in caveat for caveat in describe(second.run_id, runs).caveats)
 
 
 def test_interrupted_run_is_resumed_on_the_same_traces_only(traces: Path, runs: Path) -> None:
@@ -71,7 +71,7 @@ def test_interrupted_run_is_resumed_on_the_same_traces_only(traces: Path, runs: 
     run_id = next(runs.glob("*.thekla")).stem
     train = view(run_id, runs).settings.instances["train"][0].id
     original = (traces / train).read_text()
-    (traces / train).write_text(original.replace("p1,0.0", "p1,0.5"))
+    (traces / train).write_text(original.replace(",const,", ",sqrt,"))
     with pytest.raises(ConfigError, match="have changed"):
         resume(run_id, runs=runs, workers=1, observer=quiet)
     (traces / train).write_text(original)
