@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import thekla
 from thekla.assembly.options import RunOptions
+from thekla.assembly.presets import load_preset
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
@@ -21,12 +22,15 @@ from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
+from thekla.generation.tuned import Tuned
+from thekla.search import Tuning
 
 __all__ = [
     "build_generator",
     "build_package",
     "build_prompts",
     "build_sandbox",
+    "build_search",
     "build_strategy",
     "real_clock",
     "started_of",
@@ -66,6 +70,17 @@ def build_generator(component: Component) -> Generator:
     return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
 
 
+def build_search(components: Mapping[str, Component], problem: Problem, *, seed: int) -> tuple[Strategy, Generator]:
+    """What selects and what proposes, both with constants tuned if the journal says so."""
+    strategy = build_strategy(components["strategy"], problem, seed=seed)
+    generator = build_generator(components["generator"])
+    tuning = components.get("tuning")
+    if tuning is None:
+        return strategy, generator
+    tuned = _call(Tuning, "tuning", strategy, problem, seed=derive_seed(seed, "tuning"), **tuning.arguments)
+    return cast(Strategy, tuned), Tuned(generator)
+
+
 def build_prompts(component: Component) -> PromptBuilder:
     """The prompt builder that the journal names."""
     make = registry.load("prompts", component.name)
@@ -92,6 +107,11 @@ def started_of(
         )
         for part, name in names.items()
     }
+    if options.tune:
+        arguments = dict(_arguments(options, "tuning"))
+        components["tuning"] = Component(name=Tuning.name, version=Tuning.version, arguments=arguments)
+    if options.preset is not None:
+        components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return Started(
         problem=ProblemRef(name=problem.name, suite=problem.suite),
         problem_version=problem.version,

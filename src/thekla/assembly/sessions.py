@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from thekla.assembly.build import (
-    build_generator,
     build_package,
     build_prompts,
-    build_strategy,
+    build_search,
     real_clock,
     started_of,
 )
@@ -115,12 +114,8 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
 
 
 def _components(package: ProblemPackage, started: Started) -> tuple[Strategy, PromptBuilder, Generator]:
-    components = started.components
-    return (
-        build_strategy(components["strategy"], package.problem, seed=started.seed),
-        build_prompts(components["prompts"]),
-        build_generator(components["generator"]),
-    )
+    strategy, generator = build_search(started.components, package.problem, seed=started.seed)
+    return strategy, build_prompts(started.components["prompts"]), generator
 
 
 def _go(

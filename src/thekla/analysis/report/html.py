@@ -110,9 +110,11 @@ def command_of(view: RunView) -> str:
     """The command that repeats the run."""
     settings = view.settings
     words = ["thekla", "run", settings.problem.name, "--suite", settings.problem.suite]
-    for part in ("strategy", "generator"):
+    for part in ("preset", "strategy", "generator"):
         if part in settings.components:
             words += [f"--{part}", settings.components[part].name]
+    if "tuning" in settings.components:
+        words.append("--tune")
     if settings.budget.evaluations is not None:
         words += ["--evaluations", str(settings.budget.evaluations)]
     if settings.budget.wall_s is not None:
