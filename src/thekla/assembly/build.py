@@ -139,7 +139,12 @@ def real_clock() -> Clock:
 
 
 def _arguments(options: RunOptions, part: str) -> Mapping[str, Data]:
-    return next((arguments for name, arguments in options.arguments.items() if name == part), {})
+    """The arguments that are given for a part; a strategy that asks for its budget gets the run's."""
+    given = next((arguments for name, arguments in options.arguments.items() if name == part), {})
+    if part != "strategy" or options.evaluations is None:
+        return given
+    wanted = inspect.signature(registry.load("strategies", options.strategy)).parameters
+    return {"evaluations": options.evaluations, **given} if "evaluations" in wanted else given
 
 
 def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
