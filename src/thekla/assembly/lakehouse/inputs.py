@@ -29,8 +29,8 @@ from thekla.simulators.lakehouse import (
     eudoxia_imports,
     generate_trace,
     load_policy,
+    load_trace,
     policy_source,
-    read_trace,
 )
 
 __all__ = [
@@ -92,18 +92,18 @@ def read_settings(path: Path, **changes: object) -> Settings:
         raise ConfigError(f"parameter file {path}: {error}") from error
 
 
-def traced(path: Path) -> Trace:
-    """The trace in a file.
+def traced(path: Path, compat: Compat) -> Trace:
+    """The trace in a file; the revisions of Eudoxia take arrivals in any order, and deliver late ones late.
 
     Raises:
         ConfigError: It cannot be read, or is no trace.
     """
     try:
-        return read_trace(path.read_text(encoding="utf-8"), name=path.stem)
-    except (OSError, UnicodeDecodeError) as error:
+        return load_trace(path, any_order=compat != "thekla")
+    except OSError as error:
         raise ConfigError(f"trace {path} cannot be read: {_reason(error)}") from error
     except TraceFormatError as error:
-        raise ConfigError(f"trace {path}: {error}") from error
+        raise ConfigError(f"trace {error}") from error
 
 
 def generated(settings: Settings, compat: Compat) -> Trace:

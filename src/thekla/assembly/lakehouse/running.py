@@ -76,7 +76,7 @@ def run_lakehouse(
     """
     rules, settings = compat_named(compat), read_settings(params)
     policy = policy_named(scheduler or settings.scheduler_algo)
-    trace = traced(workload) if workload is not None else unrecorded(generated(settings, rules), settings, rules)
+    trace = traced(workload, rules) if workload is not None else unrecorded(generated(settings, rules), settings, rules)
     with opened(sandbox) as openings:
         result = played(openings, policy, trace, settings, rules, calls=calls_named(calls))
     return LakehouseRun(
