@@ -22,8 +22,8 @@ _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.cache",), wheel
 _SCORES = {
     "share_of_bound": (
         "Points, higher is better: 0 is what the cache saves if rows and fields stay as they come, 100 a proven\n"
-        "bound. Lengths are tokens, the cache works in blocks of 16 and holds 0.2 to 10 % of the table. The score of a\n"
-        "program is the mean over tables that differ in texts, repetitions, dependencies and cache.\n"
+        "bound. Lengths are tokens, the cache works in blocks of 16 and holds 0.2 to 10 % of the table. The score is\n"
+        "the mean over tables that differ in texts, repetitions, dependencies and cache.\n"
     ),
     "hit_rate": (
         "The share of all characters that are found in the cache, higher is better. The cache has no limit and finds\n"
