@@ -46,13 +46,14 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
 from .results import RunResult
 from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
-from .traces import TraceFormatError, read_trace, write_trace
-from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
+from .traces import TraceFormatError, load_trace, read_trace, write_trace
+from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
 __all__ = [
     "BUILTIN_POLICIES",
@@ -61,10 +62,14 @@ __all__ = [
     "Calls",
     "ClassStatistics",
     "Compat",
+    "ContainerLife",
+    "ContainerLives",
+    "EndKind",
     "Estimator",
     "FaultKind",
     "GeneratorRevision",
     "Message",
+    "OperatorRun",
     "OperatorSpec",
     "Params",
     "PipelineSpec",
@@ -72,6 +77,7 @@ __all__ = [
     "PriorityClass",
     "RunResult",
     "Scheduler",
+    "Segment",
     "Statistics",
     "Trace",
     "TraceFormatError",
@@ -82,6 +88,7 @@ __all__ = [
     "generate_trace",
     "guest_source",
     "load_policy",
+    "load_trace",
     "loop_trace",
     "noisy_estimator",
     "policy_source",
