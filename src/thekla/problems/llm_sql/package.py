@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
+from typing import Any
 
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
-from thekla.core.problem import Baseline, Instance, Problem, Stage
+from thekla.core.problem import Baseline, Instance, Measure, Problem, Stage
 from thekla.core.program import Program
+from thekla.core.protocols import Referee
 from thekla.problems.folder import ProblemFolder
+from thekla.problems.speed import TIMING_MEASURES
 
 from .interface import VOCABULARY, interface
-from .referee import POINTS, LlmSqlReferee
+from .racing import LlmSqlRaceReferee
+from .referee import HIT_RATE, POINTS, LlmSqlReferee
 from .workloads import drawn_holdout, probes, smoke, splits
 
 __all__ = ["LlmSqlPackage", "build", "exploits", "suites"]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.cache",), wheels=("numpy",))
-
-_SCORES = {
-    "share_of_bound": (
-        "Points, higher is better: 0 is what the cache saves if rows and fields stay as they come, 100 a proven\n"
-        "bound. Lengths are tokens, the cache works in blocks of 16 and holds 0.2 to 10 % of the table. The score is\n"
-        "the mean over tables that differ in texts, repetitions, dependencies and cache.\n"
-    ),
-    "hit_rate": (
-        "The share of all characters that are found in the cache, higher is better. The cache has no limit and finds\n"
-        "single characters, so the order of the rows has no effect; there is nothing between two fields of a prompt.\n"
-    ),
-}
 
 
 def suites() -> Mapping[str, str]:
@@ -58,25 +50,24 @@ class LlmSqlPackage:
 
     def __init__(self, suite: str) -> None:
         self._suite = suite
+        self._data: Mapping[str, Any] = _FOLDER.data["suites"][suite]
         (self._objective,) = _FOLDER.objectives(suite)
 
     @cached_property
     def problem(self) -> Problem:
         """The problem as data."""
+        stages = {"smoke": (smoke(self._suite),), "probe": probes(self._suite)}
         return Problem(
             name=_FOLDER.name,
             version=_FOLDER.data["version"],
             suite=self._suite,
-            statement=_FOLDER.text("statement.md") + _SCORES[self._objective.name],
+            statement=_FOLDER.text("statement.md") + self._data["score"],
             interface=interface(),
             objectives=(self._objective,),
-            seeds=(_FOLDER.program("seeds/original.py"), _FOLDER.program("seeds/one_by_one.py")),
+            seeds=tuple(map(_FOLDER.program, self._data["seeds"])),
             instances=splits(self._suite),
-            stages=(
-                Stage(name="smoke", instances=(smoke(self._suite),)),
-                Stage(name="probe", instances=probes(self._suite)),
-            ),
-            measures=_FOLDER.measures,
+            stages=tuple(Stage(name=name, instances=of) for name, of in stages.items() if of),
+            measures=self._measures(),
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
         )
@@ -87,8 +78,10 @@ class LlmSqlPackage:
         return _FOLDER.suites
 
     @cached_property
-    def referee(self) -> LlmSqlReferee:
-        """The trusted judge."""
+    def referee(self) -> Referee:
+        """The trusted judge; in suite `speed` one that compares."""
+        if self._suite == "speed":
+            return LlmSqlRaceReferee(_FOLDER.program(self._data["reference"]))
         return LlmSqlReferee(self._objective.name)
 
     @cached_property
@@ -99,60 +92,22 @@ class LlmSqlPackage:
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
         """The ladder, weakest first."""
-        return (
+        rungs = (each for each in _FOLDER.data["baselines"] if self._suite in each["suites"])
+        return tuple(
             Baseline(
-                name="original",
-                role="trivial",
-                program=_FOLDER.program("seeds/original.py"),
-                description="rows and fields as they come (also a seed)",
-            ),
-            Baseline(
-                name="statistics",
-                role="rule",
-                program=_FOLDER.program("baselines/statistics.py"),
-                description="fields by squared mean length times repetitions, rows sorted",
-            ),
-            Baseline(
-                name="ggr",
-                role="state_of_the_art",
-                program=_FOLDER.program("baselines/ggr.py"),
-                description="recursive greedy grouping, with the settings of the published evaluators",
-                source="Liu et al. 2025",
-            ),
-            Baseline(
-                name="ggr-dependencies",
-                role="state_of_the_art",
-                program=_joined("baselines/ggr.py", "baselines/_dependencies.py"),
-                description="the same over groups of fields that determine each other",
-                source="Liu et al. 2025",
-            ),
-            Baseline(
-                name="evolved",
-                role="state_of_the_art",
-                program=_FOLDER.program("baselines/evolved.py"),
-                description="the published evolved variant's ideas: pieces of 400 rows, each row matched to the last",
-                source="Cheng et al. 2025",
-            ),
-            Baseline(
-                name="greedy-prefix",
-                role="state_of_the_art",
-                program=_FOLDER.program("baselines/greedy_prefix.py"),
-                description="one order of fields from the front, by squared sizes of the groups (LEVI's idea)",
-                source="ttanv/levi",
-            ),
-            Baseline(
-                name="subset-dp",
-                role="rule",
-                program=_FOLDER.program("baselines/subset_dp.py"),
-                description="the best single order of fields for a cache without limit, by dynamic programming",
-            ),
-            Baseline(
-                name="parts-dp",
-                role="rule",
-                program=_joined("baselines/subset_dp.py", "baselines/_partitions.py"),
-                description="rows in parts by the field that promises most to lead them, each with its own best order",
-            ),
+                name=each["name"],
+                role=each["role"],
+                program=_joined(*each["files"]),
+                description=each["description"],
+                source=each.get("source", ""),
+            )
+            for each in rungs
         )
+
+    def _measures(self) -> tuple[Measure, ...]:
+        if self._suite != "speed":
+            return _FOLDER.measures
+        return (*TIMING_MEASURES, *(measure for measure in _FOLDER.measures if measure.name == HIT_RATE))
 
     @cached_property
     def evaluator_digest(self) -> str:
@@ -177,5 +132,5 @@ class LlmSqlPackage:
 
 
 def _joined(*paths: str) -> Program:
-    """A program whose later parts redefine what they do in another way."""
+    """A program of one or more parts; a later one redefines what it does in another way."""
     return Program.from_text("".join(_FOLDER.text(path) for path in paths))
