@@ -16,7 +16,7 @@ from thekla.problems.speed import TIMING_MEASURES
 
 from .interface import VOCABULARY, interface
 from .racing import LlmSqlRaceReferee
-from .referee import HIT_RATE, POINTS, LlmSqlReferee
+from .referee import HIT_RATE, LlmSqlReferee
 from .workloads import drawn_holdout, probes, smoke, splits
 
 __all__ = ["LlmSqlPackage", "build", "exploits", "suites"]
@@ -105,9 +105,10 @@ class LlmSqlPackage:
         )
 
     def _measures(self) -> tuple[Measure, ...]:
-        if self._suite != "speed":
-            return _FOLDER.measures
-        return (*TIMING_MEASURES, *(measure for measure in _FOLDER.measures if measure.name == HIT_RATE))
+        own = {measure.name: measure for measure in _FOLDER.measures}
+        if self._suite == "speed":
+            return (*TIMING_MEASURES, own[HIT_RATE])
+        return tuple(measure for name, measure in own.items() if name != self._objective.name)
 
     @cached_property
     def evaluator_digest(self) -> str:
@@ -127,8 +128,8 @@ class LlmSqlPackage:
         raise ProblemError(f"baseline {baseline.name!r} is no oracle: llm-sql hides nothing; run it in a guest")
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
-        """100 points are a proven bound on every table; none is known for the published metric."""
-        return {POINTS: 100.0} if self._objective.name == POINTS else {}
+        """100 points are a proven bound on every table, and no time takes none; none is known for the hit rate."""
+        return {} if self._objective.bound is None else {self._objective.name: self._objective.bound}
 
 
 def _joined(*paths: str) -> Program:

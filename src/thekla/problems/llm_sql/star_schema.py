@@ -133,6 +133,8 @@ def generate(profile: Profile, rng: Random, *, rows: int = 0) -> Table:
     if profile.stamped:
         columns.append(("time", _stamps(rows, rng)))
     rng.shuffle(columns)
+    # Facts begin with who or when, as most tables do: a text in front would make the original order a good one.
+    columns.sort(key=lambda column: column[0] not in ("person", "time"))
     return Table(tuple(Column.of(name, texts) for name, texts in columns))
 
 

@@ -228,7 +228,6 @@ def _random(name: str) -> Random:
     return Random(f"llm-sql/{GENERATOR_VERSION}/{name}")
 
 
-@lru_cache(maxsize=2)
 def _beer(first: str, second: str) -> Table:
     """The public table, two of its columns joined into the last one."""
     head, *rows = csv.reader(io.StringIO(datasets.content(BEER).decode("utf-8"), newline=""))

@@ -58,7 +58,7 @@ def block_names(prompts: Iterable[Sequence[Segment]], *, block_tokens: int) -> I
     """For each prompt the names of its full blocks: two are equal exactly if the prompts are, up to their ends.
 
     Raises:
-        ValueError: A block has no tokens.
+        ValueError: A block or a segment has no token.
     """
     if block_tokens < 1:
         raise ValueError(f"block_tokens is {block_tokens}; it must be at least 1")
@@ -68,6 +68,8 @@ def block_names(prompts: Iterable[Sequence[Segment]], *, block_tokens: int) -> I
         blocks: list[int] = []
         prefix, end = 0, 0
         for identity, length in prompt:
+            if length < 1:
+                raise ValueError(f"segment {identity!r} has no token; leave it out, or give it a separator")
             prefix = prefixes.setdefault((prefix, identity), len(prefixes) + 1)
             end += length
             # A block is told by the segment that its last token lies in, all before that, and its own number.

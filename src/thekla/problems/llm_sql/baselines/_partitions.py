@@ -17,7 +17,7 @@ def reorder(table):
     promises = np.array([promise(field) for field in table.fields])
     leads = promises.argmax(axis=0)
     found, sizes = np.unique(leads, return_counts=True)
-    leading = found[sizes >= LEAST_ROWS]
+    leading = found[sizes >= min(LEAST_ROWS, sizes.max())]
     leads = leading[promises[leading].argmax(axis=0)]
     rows, orders = [], []
     for lead in leading:
