@@ -179,9 +179,10 @@ def _missed_by_field(prompts: Prompts, lengths: Sequence[Sequence[int]], by_prom
     for row, order, found in zip(prompts.rows, prompts.orders, by_prompt, strict=True):
         left = found
         for field in order:
-            length = lengths[field][row]
-            missed[field] += max(0, length - left)
-            left = max(0, left - length)
+            left -= lengths[field][row]
+            if left < 0:
+                missed[field] -= left
+                left = 0
     return missed
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import count, islice
 
 __all__ = ["PrefixCache", "block_names", "hit_tokens"]
 
@@ -62,19 +63,22 @@ def block_names(prompts: Iterable[Sequence[Segment]], *, block_tokens: int) -> I
     """
     if block_tokens < 1:
         raise ValueError(f"block_tokens is {block_tokens}; it must be at least 1")
-    prefixes: dict[tuple[int, Hashable], int] = {}
-    names: dict[tuple[int, int], int] = {}
+    # What a prefix of segments is followed by: its own number, and the blocks whose last tokens lie in the new segment.
+    steps: dict[tuple[int, Hashable], tuple[int, list[int]]] = {}
+    fresh = count()
     for prompt in prompts:
         blocks: list[int] = []
         prefix, end = 0, 0
         for identity, length in prompt:
             if length < 1:
                 raise ValueError(f"segment {identity!r} has no token; leave it out, or give it a separator")
-            prefix = prefixes.setdefault((prefix, identity), len(prefixes) + 1)
             end += length
-            # A block is told by the segment that its last token lies in, all before that, and its own number.
-            for number in range(len(blocks), end // block_tokens):
-                blocks.append(names.setdefault((prefix, number), len(names)))
+            step = steps.get((prefix, identity))
+            if step is None:
+                ending = list(islice(fresh, end // block_tokens - len(blocks)))
+                step = steps[prefix, identity] = (len(steps) + 1, ending)
+            prefix, ending = step
+            blocks += ending
         yield blocks
 
 
