@@ -49,14 +49,18 @@ from .generation import (
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .record import record, statistics_record
 from .results import RunResult
-from .shim import eudoxia_imports
+from .retiming import as_generated, jittered, snapped
+from .settings import Settings
+from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
 __all__ = [
     "BUILTIN_POLICIES",
+    "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
     "Calls",
@@ -78,15 +82,18 @@ __all__ = [
     "RunResult",
     "Scheduler",
     "Segment",
+    "Settings",
     "Statistics",
     "Trace",
     "TraceFormatError",
     "Work",
     "WorkloadParams",
+    "as_generated",
     "builtin_policy",
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "jittered",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -94,6 +101,9 @@ __all__ = [
     "policy_source",
     "published_traces",
     "read_trace",
+    "record",
     "simulate",
+    "snapped",
+    "statistics_record",
     "write_trace",
 ]
