@@ -17,6 +17,7 @@ from .bound import pressure_bound
 __all__ = ["least_pressure"]
 
 _NARROW = 1.004  # below this ratio of best to bound, ask at once whether anything better exists
+_NEVER = 1e6  # a pressure that stands for no free memory at all
 _CLOSED = 1e-9  # relative gap at which the search ends
 
 
@@ -33,13 +34,10 @@ def least_pressure(cluster: Cluster) -> tuple[float, list[int]]:
         raise ValueError("a model has several shards; the exact search is for whole models")
     low = pressure_bound(cluster)
     high = 2 * low
-    best: list[int] | None = None
-    while best is None:
-        best = _packed(cluster, high)
-        if best is None:
-            low, high = high, 2 * high
-            if high > 1e9:
-                raise ValueError("no placement leaves free memory on every loaded GPU")
+    while (best := _packed(cluster, high) if high < _NEVER else []) is None:
+        low, high = high, 2 * high
+    if not best:
+        raise ValueError("no placement leaves free memory on every loaded GPU")
     high = largest_pressure(cluster, best)
     while high > low * (1 + _CLOSED):
         target = high * (1 - _CLOSED) if high < _NARROW * low else (high + low) / 2

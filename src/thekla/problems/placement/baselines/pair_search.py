@@ -8,7 +8,6 @@ search starts from the placement before and pays for every move.
 import numpy as np
 
 MOVABLE = 8
-ROUNDS = 2400
 NOISE = 0.1
 MOVE_COST = 0.002  # of pressure per GB and GPU, as the statement says
 TARGETS = (1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.4)  # times the fluid bound
@@ -113,7 +112,7 @@ def anneal(state, rng):
     count = len(state.on)
     half = count // 2
     best, best_on = np.inf, None
-    rounds = ROUNDS * 16 // max(16, count)
+    rounds = min(10 * count * count, 38400 // count)
     for turn in range(rounds):
         noise = NOISE * (1 - turn / rounds) ** 2
         order = rng.permutation(count).tolist()
