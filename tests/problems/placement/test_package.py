@@ -237,11 +237,11 @@ def test_feedback_names_the_most_pressed_gpu_and_a_holdout_has_none() -> None:
 
 
 def test_equal_decisions_have_equal_behaviour_and_others_do_not() -> None:
-    emptiest, spread = build("default").problem.seeds
+    emptiest, trading = build("default").problem.seeds
     again = Program.from_text(emptiest.text + "\n# Another text, the same decisions.\n")
     assert judge(emptiest, FIVES).behaviour == judge(again, FIVES).behaviour != ""
-    other = judge(spread, "like-public/s4", suite="public").behaviour
-    assert judge(emptiest, "like-public/s4", suite="public").behaviour != other
+    other = judge(trading, FIVES).behaviour
+    assert judge(emptiest, FIVES).behaviour != other
 
 
 def test_unknown_suites_objectives_and_oracles_are_refused() -> None:
