@@ -16,10 +16,10 @@ def place(gpus, shards):
     for shard in order:
         one, other = previous.gpu, shard.gpu
         alone = len(shard.parts) == 1 and len(previous.parts) == 1
-        if alone and one is not other and shard.size_gb == previous.size_gb:
-            if (one.load - other.load) * (previous.load - shard.load) > 0:
-                one.remove(previous)
-                other.remove(shard)
-                one.add(shard)
-                other.add(previous)
+        equal = alone and one is not other and shard.size_gb == previous.size_gb
+        if equal and (one.load - other.load) * (previous.load - shard.load) > 0:
+            one.remove(previous)
+            other.remove(shard)
+            one.add(shard)
+            other.add(previous)
         previous = shard
