@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +21,7 @@ from thekla.simulators.lakehouse import (
     policy_source,
     simulate,
 )
-from thekla.simulators.lakehouse.workload import CPU_SCALINGS
+from thekla.simulators.lakehouse.workload import CPU_SCALINGS, Segment
 
 from .reference import Lakehouse
 
@@ -97,12 +97,15 @@ def schedule(s, results, pipelines):
     return stops, assignments
 """
 
+needs: dict[str, st.SearchStrategy[Any]] = {
+    "cpu_seconds": st.sampled_from([0.1, 1.0, 3.3, 12.0]),
+    "cpu_scaling": st.sampled_from(sorted(CPU_SCALINGS)),
+    "storage_read_gb": st.sampled_from([0.7, 5.0, 20.5, 55.0]),
+    "memory_gb": st.sampled_from([None, None, None, 0.0, 0.5, 24.0, 60.1]),
+}
+segments = st.builds(Segment, **needs)
 works = st.builds(
-    Work,
-    cpu_seconds=st.sampled_from([0.1, 1.0, 3.3, 12.0]),
-    cpu_scaling=st.sampled_from(sorted(CPU_SCALINGS)),
-    storage_read_gb=st.sampled_from([0.7, 5.0, 20.5, 55.0]),
-    memory_gb=st.sampled_from([None, None, None, 0.0, 0.5, 24.0, 60.1]),
+    Work, later=st.just(()) | st.just(()) | st.lists(segments, min_size=1, max_size=2).map(tuple), **needs
 )
 
 
@@ -155,6 +158,17 @@ def assert_equal(result: RunResult, reference: Lakehouse, compat: Compat) -> Non
     assert (result.fault.tick if result.fault else None) == reference.crashed_at
     statistics = result.statistics
     if result.fault is None:
+        for life, container in zip(result.containers, reference.containers, strict=True):
+            lived = range(life.start, life.start + len(container.held))
+            assert (life.id, life.pool, life.cpu) == (
+                container.container_id,
+                container.pool_id,
+                container.assignment.cpu,
+            )
+            assert [life.memory_gb(tick) for tick in lived] == container.held
+            assert life.end in (None, lived[-1])
+            assert life.memory_gb(lived[-1] + 1) == 0.0 or life.end is None
+            assert sum(each.completed for each in life.operators) == container.completed_operators
         assert statistics.pipelines_all.timeout_count == sum(each.given_up for each in reference.pipelines)
         assert statistics.assignments == reference.assignments
         assert statistics.suspensions == reference.suspensions

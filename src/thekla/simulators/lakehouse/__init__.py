@@ -46,25 +46,34 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .record import record, statistics_record
 from .results import RunResult
-from .shim import eudoxia_imports
+from .retiming import as_generated, jittered, snapped
+from .settings import Settings
+from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
-from .traces import TraceFormatError, read_trace, write_trace
-from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
+from .traces import TraceFormatError, load_trace, read_trace, write_trace
+from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
 __all__ = [
     "BUILTIN_POLICIES",
+    "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
     "Calls",
     "ClassStatistics",
     "Compat",
+    "ContainerLife",
+    "ContainerLives",
+    "EndKind",
     "Estimator",
     "FaultKind",
     "GeneratorRevision",
     "Message",
+    "OperatorRun",
     "OperatorSpec",
     "Params",
     "PipelineSpec",
@@ -72,21 +81,29 @@ __all__ = [
     "PriorityClass",
     "RunResult",
     "Scheduler",
+    "Segment",
+    "Settings",
     "Statistics",
     "Trace",
     "TraceFormatError",
     "Work",
     "WorkloadParams",
+    "as_generated",
     "builtin_policy",
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "jittered",
     "load_policy",
+    "load_trace",
     "loop_trace",
     "noisy_estimator",
     "policy_source",
     "published_traces",
     "read_trace",
+    "record",
     "simulate",
+    "snapped",
+    "statistics_record",
     "write_trace",
 ]

@@ -14,6 +14,7 @@ from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFaul
 from .arrivals import deliveries, visits
 from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
 from .estimators import Estimator
+from .lives import ContainerLives
 from .memory import compensated_sum
 from .params import Calls, Compat, Params
 from .pools import Pool
@@ -82,11 +83,11 @@ class _Simulation:
         self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
         self._arrivals = deliveries(trace, params.ticks_per_second, compat)
-        self._tables: dict[int, LifeTable] = {}
+        self._tables: dict[int, tuple[LifeTable, ...]] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
         self._pools = [Pool(params, compat) for _ in range(params.num_pools)]
-        self._containers = 0
+        self._containers: list[Container] = []
         # (tick, pool, what, container)
         self._due: list[tuple[int, int, int, int]] = []
         self._calls: list[int] = []
@@ -122,6 +123,7 @@ class _Simulation:
             statistics=self._statistics(),
             pipelines=tuple((job.spec.id, job.arrival, job.finish) for job in self._jobs),
             container_tick_times=tuple(tuple(pool.lives) for pool in self._pools),
+            containers=ContainerLives(self._containers),
             policy_calls=self._policy_calls,
             events=self._events,
             fault=fault,
@@ -211,10 +213,12 @@ class _Simulation:
         for position, parents in zip(order, told, strict=True):
             work = specs[position].work
             # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
-            table = tables.get(id(work))
-            if table is None:
-                table = tables[id(work)] = LifeTable(work, self._tick_length, corrected=self._corrected)
-            placed.append(OperatorStatus(job, [placed[parent] for parent in parents], table))
+            own = tables.get(id(work))
+            if own is None:
+                own = tables[id(work)] = tuple(
+                    LifeTable(each, self._tick_length, corrected=self._corrected) for each in work.segments
+                )
+            placed.append(OperatorStatus(job, specs[position], [placed[parent] for parent in parents], own))
         self._operators += placed
         if self._estimator is None:
             return [job.spec.id, int(job.spec.priority), told]
@@ -306,6 +310,8 @@ class _Simulation:
             if container is None:
                 raise IllegalAnswer("duplicate", f"container {stop} is suspended twice in one answer")
             pool.suspending[stop] = container
+            container.suspended = True
+            container.end = tick - 1
             if pool.memory is not None:
                 pool.memory.leave(container, tick)
             self._set_unfinished(container, State.SUSPENDING)
@@ -341,9 +347,9 @@ class _Simulation:
                 raise IllegalAnswer(
                     "operator_count", f"an assignment has {len(order.operators)} operators; containers take exactly 1"
                 )
-            self._containers += 1
             operators = [self._operators[each] for each in order.operators]
-            container = Container(self._containers, operators, order.cpu, order.ram_gb, order.priority, tick)
+            container = Container(len(self._containers) + 1, operators, order, pool=number, start=tick)
+            self._containers.append(container)
             pool.take(container)
             heappush(self._due, (tick, number, _ADVANCE, container.number))
         self._changed_pools.add(number)
@@ -351,6 +357,7 @@ class _Simulation:
     def _end_suspension(self, tick: int, number: int, pool: Pool, stop: int) -> None:
         container = pool.suspending.pop(stop)
         self._set_unfinished(container, State.PENDING)
+        container.freed = tick
         pool.give_back(container)
         self._changed_pools.add(number)
         self._news.setdefault("s", []).append(stop)
@@ -360,9 +367,9 @@ class _Simulation:
     def _advance(self, tick: int, pool_number: int, container: Container) -> bool:
         """Lets happen what is due to a container; returns whether it ended."""
         self._events += 1
-        if container.due is Due.START:
+        if container.due is Due.START or container.due is Due.NEXT:
             table, (scan_ticks, total, excess) = self._start(container)
-            container.timeline.append((tick, table, scan_ticks))
+            container.timeline.append((tick, table, scan_ticks, container.position))
             container.due, after = (Due.OOM, excess) if excess >= 0 else (Due.END, total - 1)
             container.due_tick = tick + after
             if after:
@@ -372,6 +379,12 @@ class _Simulation:
             container.error = "OOM"
             return True
         operator = container.operators[container.position]
+        if container.segment + 1 < len(operator.tables):
+            container.segment += 1
+            container.due, container.due_tick = Due.NEXT, tick + 1
+            heappush(self._due, (tick + 1, pool_number, _ADVANCE, container.number))
+            return False
+        container.segment = 0
         operator.state = State.COMPLETED
         operator.job.remaining -= 1
         if operator.job.remaining == 0:
@@ -387,7 +400,7 @@ class _Simulation:
         return False
 
     def _start(self, container: Container) -> tuple[LifeTable, Life]:
-        """Starts the next operator that takes any time; returns its life."""
+        """Starts the next segment that takes any time; returns its life."""
         while True:
             operator = container.operators[container.position]
             for parent in operator.parents:
@@ -398,10 +411,14 @@ class _Simulation:
                         f"{parent.state.name.lower()}; its parents must be complete",
                     )
             operator.state = State.RUNNING
-            life = operator.table.life(container.cpu, container.ram_gb)
+            table = operator.tables[container.segment]
+            life = table.life(container.cpu, container.ram_gb)
             if life[1] > 0:
-                return operator.table, life
-            container.position += 1
+                return table, life
+            if container.segment + 1 < len(operator.tables):
+                container.segment += 1
+                continue
+            container.position, container.segment = container.position + 1, 0
             if container.position == len(container.operators):
                 raise IllegalAnswer(
                     "zero_tick_operator",
@@ -423,6 +440,7 @@ class _Simulation:
 
     def _end(self, tick: int, number: int, pool: Pool, container: Container) -> None:
         del pool.active[container.number]
+        container.end = container.freed = tick
         if container.error is not None:
             self._set_unfinished(container, State.FAILED)
             self._failures += 1

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .answers import PolicyFault
+from .lives import ContainerLives
 from .statistics import Statistics
 
 __all__ = ["RunResult"]
@@ -15,6 +16,7 @@ class RunResult:
     Args:
         pipelines: (id, arrival tick, tick of completion or None) of every pipeline that arrived, in order.
         container_tick_times: Lives of the ended containers in ticks, per pool, in order of ending.
+        containers: Lives of all containers, in order of creation, with what they ran and held.
         policy_calls: Calls of the policy.
         events: Arrivals, operator starts and ends, ends of suspensions and of containers.
         fault: Why the simulation ended early, or None.
@@ -23,6 +25,7 @@ class RunResult:
     statistics: Statistics
     pipelines: tuple[tuple[str, int, int | None], ...]
     container_tick_times: tuple[tuple[int, ...], ...]
+    containers: ContainerLives
     policy_calls: int
     events: int
     fault: PolicyFault | None
