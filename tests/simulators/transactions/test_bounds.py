@@ -46,6 +46,10 @@ def test_a_reader_adds_one_slot_and_further_ones_share_it() -> None:
     assert slot_bound(parse_workload({f"txn{number}": text for number, text in enumerate(texts)})) == 5
 
 
+def test_reading_before_writing_keeps_other_writers_out_in_between() -> None:
+    assert slot_bound(parse_workload({f"txn{number}": "r-1 * w-1 *" for number in range(5)})) == 5 * 3 + 1
+
+
 def test_transactions_that_collide_on_different_keys_form_a_clique() -> None:
     # On key 1 the first must lead by a slot, on key 2 the second: alone, neither key forces them apart.
     workload = parse_workload({"txn0": "w-1 * w-2", "txn1": "w-2 w-1 *"})

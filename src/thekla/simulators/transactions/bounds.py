@@ -1,9 +1,10 @@
 """Makespans that no order of a workload can beat.
 
-**Slots of a key.** Writes of a key need a slot each, and no read shares a slot with a write. An operation at position p
-of a transaction of length L runs in slot p at the earliest, and L - p slots follow it. So the writes of a key, and one
-of its reads by a transaction that does not write it, are unit jobs with heads p - 1 and tails L - p on one machine, for
-which serving the longest tail first among those available is optimal (Jackson 1955; Horn 1974).
+**Slots of a key.** Two transactions that write a key never overlap between their first access and their last write of
+it: whoever comes second accesses it after what the first has written. So they are jobs on one machine: the head is the
+slots before that stretch, the tail those after it. Likewise all writes of a key are jobs of one slot each, together
+with one of the reads by a transaction that does not write it. If jobs may be interrupted, serving the longest tail
+among those available is optimal (Jackson 1955; Carlier 1982), and without interruptions nothing gets shorter.
 
 **Cliques.** If two transactions must start at different slots whichever comes first, the starts of a set of pairwise
 such transactions are all different: size - 1 slots and the shortest of them.
@@ -17,10 +18,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
-from .views import Transaction, Workload
+from .views import Operation, Transaction, Workload
 
 __all__ = ["clique_bound", "makespan_bound", "slot_bound", "solver_bound"]
 
@@ -35,35 +37,65 @@ def makespan_bound(workload: Workload) -> int:
 
 def slot_bound(workload: Workload) -> int:
     """The largest makespan that the accesses of one key demand, in slots."""
-    writes: dict[str, list[tuple[int, int]]] = {}
-    reads: dict[str, list[tuple[int, int]]] = {}
+    stretches: dict[str, list[_Job]] = {}
+    writes: dict[str, list[_Job]] = {}
+    reads: dict[str, set[_Job]] = {}
     for transaction in workload.transactions:
-        written = {operation.key for operation in transaction.operations if operation.is_write}
-        for key, position, is_write in transaction.operations:
-            if is_write:
-                writes.setdefault(key, []).append((position - 1, transaction.length - position))
-            elif key not in written:
-                reads.setdefault(key, []).append((position - 1, transaction.length - position))
-    return max((_unit_jobs(jobs, reads.get(key, ())) for key, jobs in writes.items()), default=0)
+        for key, accesses in _by_key(transaction).items():
+            first, last_write = (
+                accesses[0].position,
+                max((each.position for each in accesses if each.is_write), default=0),
+            )
+            if last_write:
+                stretch = _Job(first - 1, last_write - first + 1, transaction.length - last_write)
+                stretches.setdefault(key, []).append(stretch)
+            for _, position, is_write in accesses:
+                job = _Job(position - 1, 1, transaction.length - position)
+                if is_write:
+                    writes.setdefault(key, []).append(job)
+                elif not last_write:
+                    reads.setdefault(key, set()).add(job)
+    best = max((_preemptive(jobs) for jobs in stretches.values()), default=0)
+    for key, jobs in writes.items():
+        best = max(best, _preemptive(jobs), *(_preemptive([*jobs, read]) for read in reads.get(key, ())))
+    return best
 
 
-def _unit_jobs(jobs: list[tuple[int, int]], one_of: Iterable[tuple[int, int]]) -> int:
-    """The least makespan of unit jobs (head, tail) on one machine, with the most demanding one of some others."""
-    return max([_jackson(jobs), *(_jackson([*jobs, other]) for other in set(one_of))])
+class _Job(NamedTuple):
+    """Slots before, during and after its use of the machine."""
+
+    head: int
+    use: int
+    tail: int
 
 
-def _jackson(jobs: list[tuple[int, int]]) -> int:
-    waiting = sorted(jobs)
-    available: list[int] = []
+def _by_key(transaction: Transaction) -> Mapping[str, list[Operation]]:
+    """The accesses of each key by position."""
+    accesses: dict[str, list[Operation]] = {}
+    for operation in sorted(transaction.operations, key=lambda each: each.position):
+        accesses.setdefault(operation.key, []).append(operation)
+    return accesses
+
+
+def _preemptive(jobs: Sequence[_Job]) -> int:
+    """The least makespan of jobs on one machine that may interrupt them."""
+    coming = sorted(jobs)
+    available: list[tuple[int, int]] = []  # tail (negative: the longest first) and slots still to be used
     slot, end, following = 0, 0, 0
-    while following < len(waiting) or available:
+    while following < len(coming) or available:
         if not available:
-            slot = max(slot, waiting[following][0])
-        while following < len(waiting) and waiting[following][0] <= slot:
-            heapq.heappush(available, -waiting[following][1])
+            slot = max(slot, coming[following].head)
+        while following < len(coming) and coming[following].head <= slot:
+            heapq.heappush(available, (-coming[following].tail, coming[following].use))
             following += 1
-        slot += 1
-        end = max(end, slot - heapq.heappop(available))
+        tail, use = heapq.heappop(available)
+        until = coming[following].head if following < len(coming) else slot + use
+        served = min(use, until - slot)
+        slot += served
+        if served < use:
+            heapq.heappush(available, (tail, use - served))
+        else:
+            end = max(end, slot - tail)
     return end
 
 
