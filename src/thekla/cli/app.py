@@ -11,11 +11,7 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-<<<<<<< HEAD
-from thekla.cli import data, gallery, house, output, runs
-=======
-from thekla.cli import gallery, house, lakehouse, output, runs
->>>>>>> simcli
+from thekla.cli import data, gallery, house, lakehouse, output, runs
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]

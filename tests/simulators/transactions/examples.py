@@ -19,13 +19,3 @@ def workloads(draw: st.DrawFn, least: int = 0, most: int = 9) -> Workload:
         length = max(1, position + draw(st.integers(0, 3)))
         transactions.append(Transaction(id=number, length=length, operations=tuple(operations)))
     return Workload(transactions)
-
-
-def busy(workload: Workload) -> Workload:
-    """The workload with reads of private keys added, so that it counts as dense; every order costs the same."""
-    return Workload(
-        each._replace(
-            operations=(*each.operations, *(Operation(f"own{each.id}.{number}", 1, False) for number in range(9)))
-        )
-        for each in workload.transactions
-    )

@@ -90,9 +90,7 @@ _WORKLOAD = RecordType(
     doc="The transactions, and what orders of them cost.",
     fields=(
         Field(name="transactions", type="list[Transaction]", doc="By id (a tuple)."),
-        Field(
-            name="delays", type="Matrix", doc="`delays[i, j]`: least slots from start to start if i comes first."
-        ),
+        Field(name="delays", type="Matrix", doc="`delays[i, j]`: least slots from start to start if i comes first."),
         Field(name="lengths", type="Vector", doc="Length by id."),
     ),
     methods=(

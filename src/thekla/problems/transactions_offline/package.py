@@ -21,7 +21,7 @@ _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.transactions",)
 
 _SCORES = {
     SCORE: (
-        "Points, higher is better: 0 where your makespan is that of shortest makespan first (ten sampled per step, the\n"
+        "Points, higher is better: 0 where your makespan is that of shortest makespan first (ten sampled per step,\n"
         "mean of five seeds), 100 where it is a proven bound, linear in between and below 0. The mean over the\n"
         "workloads counts. They come from five families: TPC-C, SmallBank, YCSB, TAOBench and Epinions.\n"
     ),

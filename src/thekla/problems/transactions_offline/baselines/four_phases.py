@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 
-EFFORT = 600_000  # orders tried in bulk by swaps, over the number of transactions
+EFFORT = 3_000_000  # orders tried in bulk by swaps, over the number of transactions
 BATCH = 200
 STARTS = 3
 RESTARTS = 4
@@ -45,7 +45,7 @@ def insert_again(workload, order):
     for transaction in random.sample(order, min(len(order), 100)):
         order.remove(transaction)
         costs = workload.insertion_costs(order, transaction)
-        order.insert(costs.index(min(costs)), transaction)
+        order.insert(max(range(len(costs)), key=lambda place: (-costs[place], place)), transaction)
     return order
 
 
@@ -55,9 +55,9 @@ def swap_down(workload, order, budget):
     cost = workload.cost(order)
     for _ in range(max(1, budget // BATCH)):
         rows = np.repeat(current[None, :], BATCH, axis=0)
-        pairs = np.array([random.sample(range(len(current)), 2) for _ in range(BATCH)])
+        one, other = np.random.randint(len(current), size=(2, BATCH))
         lines = np.arange(BATCH)
-        rows[lines, pairs[:, 0]], rows[lines, pairs[:, 1]] = current[pairs[:, 1]], current[pairs[:, 0]]
+        rows[lines, one], rows[lines, other] = current[other], current[one]
         costs = workload.costs(rows)
         if costs.min() <= cost:
             cost, current = costs.min(), rows[costs.argmin()]

@@ -7,7 +7,7 @@ makespan, those with more slack are likelier. Half of the draws are from the lon
 import numpy as np
 
 ORDERS = 8
-STEPS = 800_000  # over the number of transactions: about 5 s of CPU time
+STEPS = 500_000  # over the number of transactions: 2 to 5 s of CPU time
 HOT, COLD = 0.4, 0.1
 SLACK = 0.3  # weight of the longest chain through the transaction, beside that of the makespan
 CRITICAL = 0.5
