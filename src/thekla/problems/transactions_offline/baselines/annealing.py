@@ -1,4 +1,4 @@
-"""Simulated annealing with 20,000 makespans at 100 transactions, one at a time, in proportion fewer for more.
+"""Simulated annealing from best insertion: 20,000 makespans in all at 100 transactions.
 
 Moves take one transaction to another place; three in ten concern the critical chain, the transactions that each wait
 for the one before and end last. Of two orders with one makespan, the one whose transactions end earlier is better.
@@ -9,40 +9,26 @@ import random
 
 import numpy as np
 
-CALLS = 2_000_000  # over the number of transactions
+CALLS = 149_000_000  # over the square of the number of transactions, and at most 149 for each
 HOT, COLD = 0.3, 0.1
 MEAN_END = 0.75  # weight of the mean end in the cost
 CRITICAL = 0.3  # share of moves on the critical chain
 
 
-def schedule(workload):
-    calls = min(20_000, CALLS // len(workload.transactions))
-    order, spent = start(workload, calls)
-    return anneal(workload, order, calls - spent)
-
-
-def start(workload, calls):
-    """Best insertion, counting every place as a call; shortest makespan first where that takes over a third."""
+def schedule(workload, calls=None):
     count = len(workload.transactions)
-    if count * (count + 1) // 2 > calls // 3:
-        return smf(workload), 0
+    return anneal(workload, insertion(workload), calls or min(149 * count, CALLS // count**2))
+
+
+def insertion(workload):
+    """Best insertion, heaviest conflicts first: 5,050 makespans at 100 transactions."""
     demands = np.maximum(workload.delays, 0).astype(int)
     weight = demands.sum(axis=0) + demands.sum(axis=1)
     order = []
     for transaction in sorted(workload.transactions, key=lambda each: -weight[each.id]):
         costs = workload.insertion_costs(order, transaction)
         order.insert(max(range(len(costs)), key=lambda place: (-costs[place], place)), transaction)
-    return order, count * (count + 1) // 2
-
-
-def smf(workload):
-    placed = workload.schedule()
-    left = list(workload.transactions)
-    while left:
-        best = min(random.sample(left, min(10, len(left))), key=placed.probe)
-        left.remove(best)
-        placed.append(best)
-    return placed.sequence
+    return order
 
 
 def anneal(workload, order, calls):

@@ -8,7 +8,7 @@ import random
 
 import numpy as np
 
-EFFORT = 3_000_000  # orders tried in bulk by swaps, over the number of transactions
+EFFORT = 3_000_000  # orders tried by swaps, over the number of transactions, and at most 300 for each
 BATCH = 200
 STARTS = 3
 RESTARTS = 4
@@ -16,7 +16,7 @@ RESTARTS = 4
 
 def schedule(workload):
     best = min((insert_again(workload, order) for order in greedy_orders(workload)), key=workload.cost)
-    budget = EFFORT // len(best)
+    budget = min(300 * len(best), EFFORT // len(best))
     best = swap_down(workload, best, budget // 2)
     for _ in range(RESTARTS):
         shaken = swap_down(workload, insert_again(workload, shake(best)), budget // (2 * RESTARTS))

@@ -7,7 +7,7 @@ makespan, those with more slack are likelier. Half of the draws are from the lon
 import numpy as np
 
 ORDERS = 8
-STEPS = 500_000  # over the number of transactions: 2 to 5 s of CPU time
+STEPS = 500_000  # over the number of transactions, and at most 50 for each: 2 to 5 s of CPU time from 100 on
 HOT, COLD = 0.4, 0.1
 SLACK = 0.3  # weight of the longest chain through the transaction, beside that of the makespan
 CRITICAL = 0.5
@@ -21,7 +21,7 @@ def schedule(workload, steps=None, orders=ORDERS, seed=None):
     sequences = np.repeat(np.array(one)[:, None], orders, axis=1)
     columns, places = np.arange(orders), np.arange(count)[:, None]
     drawn = rng.integers(count, size=orders)
-    steps = steps or STEPS // count
+    steps = steps or min(50 * count, STEPS // count)
     for step in range(steps):
         temperature = HOT * (COLD / HOT) ** (step / steps)
         costs, through, others = workload.move_costs(sequences, drawn)
