@@ -35,7 +35,7 @@ Corrected by `thekla` only, because it changes results:
   limit, not at the next whole second.
 """
 
-from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .engine import simulate
 from .estimators import Estimator, noisy_estimator
 from .generation import (
@@ -46,10 +46,11 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .guest import guest_source
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
-from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
-from .results import RunResult
+from .policies import BUILTIN_POLICIES, builtin_policy, load_policy, policy_source
+from .results import CallReport, RunResult
 from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
@@ -59,6 +60,8 @@ __all__ = [
     "BUILTIN_POLICIES",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
+    "RULES",
+    "CallReport",
     "Calls",
     "ClassStatistics",
     "Compat",
