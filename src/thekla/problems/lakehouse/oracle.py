@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from thekla.simulators.lakehouse import Scheduler, Trace
-from thekla.simulators.lakehouse.views import Operator, PolicySession, names
+from thekla.simulators.lakehouse.session import PolicySession
+from thekla.simulators.lakehouse.views import Operator, names
 from thekla.simulators.lakehouse.workload import visiting_order
 
 __all__ = ["oracle_scheduler"]

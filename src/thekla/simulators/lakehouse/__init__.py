@@ -35,7 +35,7 @@ Corrected by `thekla` only, because it changes results:
   limit, not at the next whole second.
 """
 
-from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .engine import simulate
 from .estimators import Estimator, noisy_estimator
 from .generation import (
@@ -46,11 +46,12 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .guest import guest_source
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
-from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .policies import BUILTIN_POLICIES, builtin_policy, load_policy, policy_source
 from .record import record, statistics_record
-from .results import RunResult
+from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
@@ -63,6 +64,8 @@ __all__ = [
     "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
+    "RULES",
+    "CallReport",
     "Calls",
     "ClassStatistics",
     "Compat",
