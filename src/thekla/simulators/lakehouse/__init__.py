@@ -52,6 +52,8 @@ from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_polic
 from .results import RunResult
 from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
+from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
+from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
@@ -59,6 +61,7 @@ __all__ = [
     "BUILTIN_POLICIES",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
+    "SUITES",
     "Calls",
     "ClassStatistics",
     "Compat",
@@ -79,6 +82,10 @@ __all__ = [
     "Scheduler",
     "Segment",
     "Statistics",
+    "Suite",
+    "SuiteSplit",
+    "SyntheticParams",
+    "Tenant",
     "Trace",
     "TraceFormatError",
     "Work",
@@ -91,9 +98,13 @@ __all__ = [
     "load_trace",
     "loop_trace",
     "noisy_estimator",
+    "offered_load",
     "policy_source",
     "published_traces",
     "read_trace",
     "simulate",
+    "suite",
+    "synthetic_trace",
+    "write_suite",
     "write_trace",
 ]
