@@ -93,7 +93,7 @@ def started_of(
         for part, name in names.items()
     }
     return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite),
+        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
         objectives=problem.objectives,
         measures=problem.measures,

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from thekla.core.budget import Budget
 from thekla.core.errors import ConfigError
+from thekla.core.problem import ProblemRef
 
 __all__ = ["RunOptions", "load_options"]
 
-Part = Literal["strategy", "generator", "prompts"]
+Part = Literal["problem", "strategy", "generator", "prompts"]
 Plain = bool | int | float | str
 
 
@@ -28,7 +29,7 @@ class RunOptions(BaseModel):
         in_flight: Tickets that are out at once; part of what the run is.
         sandbox: `strict`, or `trusted`, which marks every score.
         from_run: A closed run whose best programs start this one.
-        arguments: Arguments of the components, by part.
+        arguments: Arguments of the problem and of the components, by part.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +50,11 @@ class RunOptions(BaseModel):
     arguments: Mapping[Part, Mapping[str, Plain]] = Field(default_factory=dict)
 
     @property
+    def reference(self) -> ProblemRef:
+        """The problem, as a journal names it."""
+        return ProblemRef(name=self.problem, suite=self.suite, arguments=dict(self.arguments.get("problem", {})))
+
+    @property
     def budget(self) -> Budget:
         """The caps.
 
@@ -61,8 +67,13 @@ class RunOptions(BaseModel):
             raise ConfigError(str(error)) from error
 
 
-def load_options(path: Path | None = None, **overrides: Any) -> RunOptions:
+def load_options(
+    path: Path | None = None, *, problem_arguments: Mapping[str, Plain] | None = None, **overrides: Any
+) -> RunOptions:
     """Options from a TOML file, if one is given; what is given by name overrides it (None does not).
+
+    Args:
+        problem_arguments: Override the problem's arguments one by one.
 
     Raises:
         ConfigError: The file cannot be read, or an entry is unknown or out of range; the message names it.
@@ -78,6 +89,9 @@ def load_options(path: Path | None = None, **overrides: Any) -> RunOptions:
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
     entries |= {name: value for name, value in overrides.items() if value is not None}
+    if problem_arguments:
+        arguments = dict(entries.get("arguments", {}))
+        entries["arguments"] = {**arguments, "problem": {**arguments.get("problem", {}), **problem_arguments}}
     try:
         return RunOptions(**entries)
     except ValidationError as error:

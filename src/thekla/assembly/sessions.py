@@ -24,7 +24,6 @@ from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
-from thekla.core.problem import ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
@@ -66,7 +65,7 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     with StopRequest() as stop:
-        reference = ProblemRef(name=options.problem, suite=options.suite)
+        reference = options.reference
         package = build_package(reference)
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
@@ -109,9 +108,27 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
                 f"not mix: resume it with the old versions, or start anew with: thekla run {started.problem.name} "
                 f"--from {run_id}"
             )
+        _refuse_changed(package, started, run_id)
         imports = [program_from_blob(store.blob(program)) for program in started.imports]
         with contextlib.closing(LocalBackend(started.problem, sandbox=started.tier, workers=workers)) as backend:
             return _go(package, backend, store, started, imports, observer, stop)
+
+
+def _refuse_changed(package: ProblemPackage, started: Started, run_id: str) -> None:
+    """Refuse to go on with instances that are not what they were: files of a user may change.
+
+    Raises:
+        ConfigError: An instance is gone, new, in another split, or has other content.
+    """
+    now = {str(split): instances for split, instances in package.problem.instances.items()}
+    before = {instance for instances in started.instances.values() for instance in instances}
+    changed = before.symmetric_difference(instance for instances in now.values() for instance in instances)
+    if changed:
+        names = ", ".join(sorted({instance.id for instance in changed})[:5])
+        raise ConfigError(
+            f"instances of run {run_id} have changed since it began ({names}); put them back as they were, or start a "
+            f"new run from its archive with --from {run_id}"
+        )
 
 
 def _components(package: ProblemPackage, started: Started) -> tuple[Strategy, PromptBuilder, Generator]:

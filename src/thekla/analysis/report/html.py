@@ -109,7 +109,10 @@ def tiles(view: RunView, steps: Ladder, said: Findings) -> tuple[Tile, ...]:
 def command_of(view: RunView) -> str:
     """The command that repeats the run."""
     settings = view.settings
-    words = ["thekla", "run", settings.problem.name, "--suite", settings.problem.suite]
+    words = ["thekla", "run", settings.problem.name]
+    if not settings.problem.arguments:
+        words += ["--suite", settings.problem.suite]
+    words += [word for name, value in settings.problem.arguments.items() for word in (f"--{name}", str(value))]
     for part in ("strategy", "generator"):
         if part in settings.components:
             words += [f"--{part}", settings.components[part].name]

@@ -49,8 +49,11 @@ from .generation import (
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .record import record, statistics_record
 from .results import RunResult
-from .shim import eudoxia_imports
+from .retiming import as_generated, jittered, snapped
+from .settings import Settings
+from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
 from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
@@ -59,6 +62,7 @@ from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace,
 
 __all__ = [
     "BUILTIN_POLICIES",
+    "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
     "PUBLISHED_SEEDS",
     "SUITES",
@@ -81,6 +85,7 @@ __all__ = [
     "RunResult",
     "Scheduler",
     "Segment",
+    "Settings",
     "Statistics",
     "Suite",
     "SuiteSplit",
@@ -90,10 +95,12 @@ __all__ = [
     "TraceFormatError",
     "Work",
     "WorkloadParams",
+    "as_generated",
     "builtin_policy",
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "jittered",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -102,7 +109,10 @@ __all__ = [
     "policy_source",
     "published_traces",
     "read_trace",
+    "record",
     "simulate",
+    "snapped",
+    "statistics_record",
     "suite",
     "synthetic_trace",
     "write_suite",
