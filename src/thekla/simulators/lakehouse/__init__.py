@@ -48,7 +48,15 @@ from .generation import (
 )
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
-from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .policies import (
+    BUILTIN_POLICIES,
+    ORACLE_POLICIES,
+    builtin_policy,
+    guest_source,
+    load_policy,
+    oracle_policy,
+    policy_source,
+)
 from .record import record, statistics_record
 from .results import RunResult
 from .retiming import as_generated, jittered, snapped
@@ -64,6 +72,7 @@ __all__ = [
     "BUILTIN_POLICIES",
     "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
+    "ORACLE_POLICIES",
     "PUBLISHED_SEEDS",
     "SUITES",
     "Calls",
@@ -106,6 +115,7 @@ __all__ = [
     "loop_trace",
     "noisy_estimator",
     "offered_load",
+    "oracle_policy",
     "policy_source",
     "published_traces",
     "read_trace",

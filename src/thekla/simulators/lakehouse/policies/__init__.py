@@ -1,24 +1,48 @@
 """Built-in policies, as programs on the interface of `views`: text that a sandboxed guest can run as well."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from types import ModuleType
 
 from .. import views
+from ..checking import suggestion
+from ..workload import Trace, visiting_order
 
-__all__ = ["BUILTIN_POLICIES", "builtin_policy", "guest_source", "load_policy", "policy_source"]
+__all__ = [
+    "BUILTIN_POLICIES",
+    "ORACLE_POLICIES",
+    "builtin_policy",
+    "guest_source",
+    "load_policy",
+    "oracle_policy",
+    "policy_source",
+]
 
-BUILTIN_POLICIES = ("naive", "overbook", "priority", "priority-pool")
-"""Names of the built-in policies."""
+BUILTIN_POLICIES = (
+    "ageing",
+    "best-fit",
+    "estimator-aware",
+    "naive",
+    "overbook",
+    "priority",
+    "priority-pool",
+    "shortest-remaining",
+)
+"""Names of the built-in policies, which see only what a scheduler may."""
+
+ORACLE_POLICIES = ("exact-fifo",)
+"""Names of the policies that need the truth, and run in this process only."""
 
 
 def policy_source(name: str) -> str:
-    """The program of a built-in policy.
+    """The program of a built-in policy or an oracle.
 
     Raises:
-        KeyError: There is no built-in policy of that name.
+        KeyError: There is no policy of that name.
     """
-    if name not in BUILTIN_POLICIES:
-        raise KeyError(f"no built-in policy {name!r}; use one of {', '.join(BUILTIN_POLICIES)}")
+    known = (*BUILTIN_POLICIES, *ORACLE_POLICIES)
+    if name not in known:
+        raise KeyError(f"no built-in policy {name!r}; {suggestion(name, known)}")
     return files(__package__).joinpath(name.replace("-", "_") + ".py").read_text(encoding="utf-8")
 
 
@@ -35,8 +59,12 @@ def load_policy(source: str, *, filename: str = "<policy>") -> views.PolicySessi
     Raises:
         SyntaxError: The source does not parse; whatever else its top level raises passes through.
     """
+    return _load(source, filename, {})
+
+
+def _load(source: str, filename: str, given: Mapping[str, object]) -> views.PolicySession:
     module = ModuleType("policy")
-    vars(module).update(views.names())
+    vars(module).update(views.names(), **given)
     exec(compile(source, filename, "exec"), vars(module))
     return views.PolicySession(vars(module))
 
@@ -45,6 +73,35 @@ def builtin_policy(name: str) -> views.PolicySession:
     """A fresh session of a built-in policy.
 
     Raises:
-        KeyError: There is no built-in policy of that name.
+        KeyError: There is no built-in policy of that name, or it is an oracle.
     """
+    if name in ORACLE_POLICIES:
+        raise KeyError(f"policy {name!r} is an oracle, which needs the trace; use oracle_policy(trace)")
     return load_policy(policy_source(name), filename=f"<policy {name}>")
+
+
+def oracle_policy(trace: Trace, source: str | None = None) -> views.PolicySession:
+    """A session of a *trusted* program that is told the truth: what knowing every size is worth, and nothing else.
+
+    The program finds `true_ram_gb(op)` among its globals, the memory in GB with which an operator never runs out of it.
+
+    Args:
+        trace: The trace that it will be simulated on.
+        source: The program; `exact-fifo` if it is None.
+
+    Raises:
+        SyntaxError: The source does not parse; whatever else its top level raises passes through.
+    """
+    peaks = {
+        pipeline.id: [
+            pipeline.operators[position].work.peak_memory_gb
+            for position in visiting_order([operator.parents for operator in pipeline.operators])
+        ]
+        for pipeline in trace.pipelines
+    }
+
+    def true_ram_gb(op: views.Operator) -> float:
+        """Memory in GB with which the operator never runs out of it."""
+        return peaks[op.pipeline.pipeline_id][op.position]
+
+    return _load(source or policy_source("exact-fifo"), "<oracle>", {"true_ram_gb": true_ram_gb})
