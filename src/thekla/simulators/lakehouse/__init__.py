@@ -35,7 +35,9 @@ Corrected by `thekla` only, because it changes results:
   limit, not at the next whole second.
 """
 
+from .accounting import Amount, Cause, account
 from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .confidence import MeanInterval, mean_interval, paired_interval
 from .engine import simulate
 from .estimators import Estimator, noisy_estimator
 from .generation import (
@@ -46,6 +48,7 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .ideal import ideal_ticks
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import (
@@ -60,6 +63,7 @@ from .policies import (
 from .record import record, statistics_record
 from .results import RunResult
 from .retiming import as_generated, jittered, snapped
+from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
@@ -75,7 +79,10 @@ __all__ = [
     "ORACLE_POLICIES",
     "PUBLISHED_SEEDS",
     "SUITES",
+    "Amount",
     "Calls",
+    "Cause",
+    "ClassScores",
     "ClassStatistics",
     "Compat",
     "ContainerLife",
@@ -84,15 +91,18 @@ __all__ = [
     "Estimator",
     "FaultKind",
     "GeneratorRevision",
+    "MeanInterval",
     "Message",
     "OperatorRun",
     "OperatorSpec",
     "Params",
+    "PipelineOutcome",
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
     "RunResult",
     "Scheduler",
+    "Scores",
     "Segment",
     "Settings",
     "Statistics",
@@ -104,22 +114,29 @@ __all__ = [
     "TraceFormatError",
     "Work",
     "WorkloadParams",
+    "account",
     "as_generated",
     "builtin_policy",
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "ideal_ticks",
+    "jain_index",
     "jittered",
     "load_policy",
     "load_trace",
     "loop_trace",
+    "mean_interval",
     "noisy_estimator",
     "offered_load",
     "oracle_policy",
+    "paired_interval",
+    "pipeline_outcomes",
     "policy_source",
     "published_traces",
     "read_trace",
     "record",
+    "score",
     "simulate",
     "snapped",
     "statistics_record",
