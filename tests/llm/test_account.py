@@ -143,7 +143,8 @@ def test_a_request_without_an_end_counts_at_its_most_and_is_sent_again() -> None
     assert lost == pytest.approx(PRICE.worst_usd(input_tokens=6 + 128, output_tokens=50))
     answer = asyncio.run(ask(model))
     assert isinstance(answer, Completion)
-    assert (answer.spending.cost_usd, answer.spending.unknown_usd) == (pytest.approx(0.013), pytest.approx(lost))
+    assert answer.spending.cost_usd == pytest.approx(0.013)
+    assert answer.spending.unknown_usd == pytest.approx(lost)
 
 
 def test_a_run_keeps_the_prices_of_its_first_session() -> None:
