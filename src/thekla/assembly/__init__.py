@@ -10,6 +10,7 @@ from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.options import RunOptions, load_options
+from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
@@ -41,6 +42,7 @@ __all__ = [
     "load_options",
     "problems",
     "program",
+    "prompt",
     "resume",
     "run",
     "view",
