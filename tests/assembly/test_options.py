@@ -12,6 +12,7 @@ from thekla.assembly.options import load_options
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
 from thekla.core.registry import Component
+from thekla.core.values import Data
 from thekla.llm import Models
 
 
@@ -81,7 +82,7 @@ def test_a_model_is_short_for_the_generator_that_asks_it() -> None:
 
 
 def test_a_generator_gets_its_models_from_the_run_and_not_from_a_file() -> None:
-    ensemble = [{"model": "ollama:qwen3", "temperature": 0.5}]
+    ensemble: Data = [{"model": "ollama:qwen3", "temperature": 0.5}]
     build_generator(Component(name="rewrite", version="1", arguments={"ensemble": ensemble}), Models({}))
     for arguments, said in (
         ({"ensemble": "gpt"}, "valid list"),
