@@ -91,7 +91,7 @@ def test_a_generator_gets_its_models_from_the_run_and_not_from_a_file() -> None:
         ({}, "ensemble"),
     ):
         with pytest.raises(ConfigError, match=said):
-            build_generator(Component(name="rewrite", version="1", arguments=arguments), Models({}))  # type: ignore[arg-type]  # as a file gives it
+            build_generator(Component(name="rewrite", version="1", arguments=arguments), Models({}))
 
 
 @pytest.mark.parametrize(
