@@ -37,7 +37,7 @@ Corrected by `thekla` only, because it changes results:
 
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .engine import simulate
-from .estimators import Estimator, noisy_estimator
+from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -50,6 +50,7 @@ from .guest import guest_source
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import BUILTIN_POLICIES, builtin_policy, load_policy, policy_source
+from .rest import RestError, rest_policy
 from .results import CallReport, RunResult
 from .shim import eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
@@ -78,6 +79,7 @@ __all__ = [
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
+    "RestError",
     "RunResult",
     "Scheduler",
     "Segment",
@@ -90,6 +92,7 @@ __all__ = [
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "load_estimator",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -97,6 +100,7 @@ __all__ = [
     "policy_source",
     "published_traces",
     "read_trace",
+    "rest_policy",
     "simulate",
     "write_trace",
 ]
