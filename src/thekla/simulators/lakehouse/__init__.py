@@ -39,7 +39,7 @@ from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .confidence import MeanInterval, mean_interval, paired_interval
 from .engine import simulate
-from .estimators import Estimator, noisy_estimator
+from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -61,6 +61,7 @@ from .policies import (
     policy_source,
 )
 from .record import record, statistics_record
+from .rest import RestError, rest_policy
 from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
@@ -102,6 +103,7 @@ __all__ = [
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
+    "RestError",
     "RunResult",
     "Scheduler",
     "Scores",
@@ -125,6 +127,7 @@ __all__ = [
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "load_estimator",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -138,6 +141,7 @@ __all__ = [
     "published_traces",
     "read_trace",
     "record",
+    "rest_policy",
     "score",
     "simulate",
     "snapped",
