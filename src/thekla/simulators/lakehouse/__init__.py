@@ -38,6 +38,7 @@ Corrected by `thekla` only, because it changes results:
 from .accounting import Amount, Cause, account
 from .answers import FaultKind, Message, PolicyFault, Scheduler
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
 from .estimators import Estimator, noisy_estimator
 from .generation import (
@@ -82,11 +83,13 @@ __all__ = [
     "Amount",
     "Calls",
     "Cause",
+    "ClassLoss",
     "ClassScores",
     "ClassStatistics",
     "Compat",
     "ContainerLife",
     "ContainerLives",
+    "Diagnosis",
     "EndKind",
     "Estimator",
     "FaultKind",
@@ -117,7 +120,9 @@ __all__ = [
     "account",
     "as_generated",
     "builtin_policy",
+    "diagnose",
     "eudoxia_imports",
+    "faulty_line",
     "generate_trace",
     "guest_source",
     "ideal_ticks",
