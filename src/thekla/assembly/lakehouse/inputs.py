@@ -93,7 +93,7 @@ def read_settings(path: Path, **changes: object) -> Settings:
 
 
 def traced(path: Path, compat: Compat) -> Trace:
-    """The trace in a file; a revision of Eudoxia takes pipelines that are out of order in time as well.
+    """The trace in a file; the revisions of Eudoxia take arrivals in any order, and deliver late ones late.
 
     Raises:
         ConfigError: It cannot be read, or is no trace.

@@ -110,6 +110,7 @@ class LakehousePackage:
         stages: tuple[Stage, ...],
         *,
         published: Mapping[str, tuple[float, str]],
+        fixed_holdout: bool = False,
     ) -> Problem:
         return Problem(
             name=_FOLDER.name,
@@ -124,6 +125,7 @@ class LakehousePackage:
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=published,
+            fixed_holdout=fixed_holdout,
         )
 
     @property
@@ -219,7 +221,8 @@ class OwnTracesPackage(LakehousePackage):
         """The problem as data."""
         stages = (Stage(name="probe", instances=self._own.probes()),)
         instances = {split: self._own.instances(split) for split in (Split.TRAIN, Split.VALIDATION)}
-        return self._problem(_own_statement(self._goal, self._own.settings), instances, stages, published={})
+        statement = _own_statement(self._goal, self._own.settings)
+        return self._problem(statement, instances, stages, published={}, fixed_holdout=True)
 
     @cached_property
     def limits(self) -> Limits:

@@ -36,7 +36,7 @@ Corrected by `thekla` only, because it changes results:
 """
 
 from .accounting import Amount, Cause, account
-from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .confidence import MeanInterval, mean_interval, paired_interval
 from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
@@ -49,6 +49,7 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .guest import guest_source
 from .ideal import ideal_ticks
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
@@ -56,13 +57,12 @@ from .policies import (
     BUILTIN_POLICIES,
     ORACLE_POLICIES,
     builtin_policy,
-    guest_source,
     load_policy,
     oracle_policy,
     policy_source,
 )
 from .record import record, statistics_record
-from .results import RunResult
+from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
 from .settings import Settings
@@ -79,8 +79,10 @@ __all__ = [
     "LATENCY_WEIGHTS",
     "ORACLE_POLICIES",
     "PUBLISHED_SEEDS",
+    "RULES",
     "SUITES",
     "Amount",
+    "CallReport",
     "Calls",
     "Cause",
     "ClassLoss",

@@ -13,9 +13,10 @@ Compat = Literal["thekla", "eudoxia-pin", "eudoxia-cur"]
 """Whose rules hold: `thekla`, or a revision of Eudoxia with its defects: `eudoxia-pin` is 84214231, `eudoxia-cur`
 is c62122c."""
 
-Calls = Literal["events", "exact"]
+Calls = Literal["events", "exact", "auto"]
 """When a policy is called: `events`, when something happened or it asked; `exact`, on every tick as in the original,
-which costs time but is what a policy needs that counts its calls."""
+which costs time but is what a policy needs that counts its calls; `auto`, on every tick on which it is not known that
+the call would change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from importlib.resources import files
 from types import ModuleType
 
-from .. import views
 from ..checking import suggestion
+from ..session import PolicySession
+from ..views import Operator, names
 from ..workload import Trace, visiting_order
 
 __all__ = [
     "BUILTIN_POLICIES",
     "ORACLE_POLICIES",
     "builtin_policy",
-    "guest_source",
     "load_policy",
     "oracle_policy",
     "policy_source",
@@ -46,30 +46,29 @@ def policy_source(name: str) -> str:
     return files(__package__).joinpath(name.replace("-", "_") + ".py").read_text(encoding="utf-8")
 
 
-def guest_source() -> str:
-    """The text of `views`, which a guest needs to run a policy; it imports the standard library only."""
-    return files(views.__package__).joinpath("views.py").read_text(encoding="utf-8")
-
-
-def load_policy(source: str, *, filename: str = "<policy>") -> views.PolicySession:
+def load_policy(source: str, *, filename: str = "<policy>", as_guest: bool = False) -> PolicySession:
     """Runs a *trusted* program in this process and returns its session, good for one simulation.
 
-    There is no isolation: a program from elsewhere belongs into a sandboxed guest.
+    There is no isolation: a program from elsewhere belongs into a sandboxed guest. The policy sees what it would see in
+    Eudoxia, what operators need and the memory in use included.
+
+    Args:
+        as_guest: Show it only what a sandboxed guest sees, which is what a scheduler can know.
 
     Raises:
         SyntaxError: The source does not parse; whatever else its top level raises passes through.
     """
-    return _load(source, filename, {})
+    return _load(source, filename, {}, as_guest=as_guest)
 
 
-def _load(source: str, filename: str, given: Mapping[str, object]) -> views.PolicySession:
+def _load(source: str, filename: str, given: Mapping[str, object], *, as_guest: bool = False) -> PolicySession:
     module = ModuleType("policy")
-    vars(module).update(views.names(), **given)
+    vars(module).update(names(), **given)
     exec(compile(source, filename, "exec"), vars(module))
-    return views.PolicySession(vars(module))
+    return PolicySession(vars(module), as_guest=as_guest)
 
 
-def builtin_policy(name: str) -> views.PolicySession:
+def builtin_policy(name: str) -> PolicySession:
     """A fresh session of a built-in policy.
 
     Raises:
@@ -80,7 +79,7 @@ def builtin_policy(name: str) -> views.PolicySession:
     return load_policy(policy_source(name), filename=f"<policy {name}>")
 
 
-def oracle_policy(trace: Trace, source: str | None = None) -> views.PolicySession:
+def oracle_policy(trace: Trace, source: str | None = None) -> PolicySession:
     """A session of a *trusted* program that is told the truth: what knowing every size is worth, and nothing else.
 
     The program finds `true_ram_gb(op)` among its globals, the memory in GB with which an operator never runs out of it.
@@ -100,7 +99,7 @@ def oracle_policy(trace: Trace, source: str | None = None) -> views.PolicySessio
         for pipeline in trace.pipelines
     }
 
-    def true_ram_gb(op: views.Operator) -> float:
+    def true_ram_gb(op: Operator) -> float:
         """Memory in GB with which the operator never runs out of it."""
         return peaks[op.pipeline.pipeline_id][op.position]
 
