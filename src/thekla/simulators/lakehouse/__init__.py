@@ -38,6 +38,7 @@ Corrected by `thekla` only, because it changes results:
 from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
 from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
@@ -85,11 +86,13 @@ __all__ = [
     "CallReport",
     "Calls",
     "Cause",
+    "ClassLoss",
     "ClassScores",
     "ClassStatistics",
     "Compat",
     "ContainerLife",
     "ContainerLives",
+    "Diagnosis",
     "EndKind",
     "Estimator",
     "FaultKind",
@@ -121,7 +124,9 @@ __all__ = [
     "account",
     "as_generated",
     "builtin_policy",
+    "diagnose",
     "eudoxia_imports",
+    "faulty_line",
     "generate_trace",
     "guest_source",
     "ideal_ticks",
