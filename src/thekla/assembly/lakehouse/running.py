@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
@@ -20,6 +21,7 @@ from thekla.assembly.lakehouse.inputs import (
 )
 from thekla.core.errors import ConfigError, GuestFault, TheklaError
 from thekla.core.values import Data
+from thekla.core.visible import number
 from thekla.simulators.lakehouse import (
     Calls,
     Compat,
@@ -31,7 +33,15 @@ from thekla.simulators.lakehouse import (
     write_trace,
 )
 
-__all__ = ["LakehouseRun", "calls_named", "generate_workload", "played", "run_lakehouse"]
+__all__ = [
+    "LakehouseRun",
+    "calls_named",
+    "class_rows",
+    "finite",
+    "generate_workload",
+    "played",
+    "run_lakehouse",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +97,34 @@ def run_lakehouse(
         compat=rules,
         result=result,
     )
+
+
+def class_rows(done: LakehouseRun) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
+    """The pipelines of a run by class, as columns and rows of text."""
+    found = done.result.statistics
+    groups = {
+        "query": found.pipelines_query,
+        "interactive": found.pipelines_interactive,
+        "batch": found.pipelines_batch,
+        "all": found.pipelines_all,
+    }
+    rows = [
+        (
+            name,
+            f"{of.arrival_count:,}",
+            f"{of.completion_count:,}",
+            f"{of.timeout_count:,}",
+            finite(of.mean_latency_seconds),
+            finite(of.p99_latency_seconds),
+        )
+        for name, of in groups.items()
+    ]
+    return ("pipelines", "arrived", "completed", "given up", "mean s", "p99 s"), rows
+
+
+def finite(value: float) -> str:
+    """A statistic for people; a dash where it is infinite or undefined, because nothing ended."""
+    return number(value) if math.isfinite(value) else "-"
 
 
 def played(

@@ -48,13 +48,16 @@ from .generation import (
 )
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
+from .perfetto import perfetto_trace
 from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
 from .record import record, statistics_record
 from .results import RunResult
 from .retiming import as_generated, jittered, snapped
+from .sensitivity import SensitivityRow, sensitivity
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
+from .timeline import Window, timeline_svg
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
@@ -82,10 +85,12 @@ __all__ = [
     "RunResult",
     "Scheduler",
     "Segment",
+    "SensitivityRow",
     "Settings",
     "Statistics",
     "Trace",
     "TraceFormatError",
+    "Window",
     "Work",
     "WorkloadParams",
     "as_generated",
@@ -98,12 +103,15 @@ __all__ = [
     "load_trace",
     "loop_trace",
     "noisy_estimator",
+    "perfetto_trace",
     "policy_source",
     "published_traces",
     "read_trace",
     "record",
+    "sensitivity",
     "simulate",
     "snapped",
     "statistics_record",
+    "timeline_svg",
     "write_trace",
 ]
