@@ -10,7 +10,7 @@ from typing import Any, cast, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 import thekla
-from thekla.assembly.options import RunOptions
+from thekla.assembly.options import Part, RunOptions
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
@@ -19,8 +19,8 @@ from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
-from thekla.core.values import Data
 from thekla.engine import Clock
+from thekla.llm import ModelSource
 
 __all__ = [
     "build_generator",
@@ -60,10 +60,25 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component) -> Generator:
-    """The generator that the journal names."""
+def build_generator(component: Component, models: ModelSource) -> Generator:
+    """The generator that the journal names; one that has a parameter `models` gets its language models there."""
     make = registry.load("generators", component.name)
+    if "models" in inspect.signature(make).parameters:
+        make = _with_models(make, models)
     return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
+
+
+def _with_models(make: Any, models: ModelSource) -> Any:
+    """`make` without its parameter `models`, but with its other parameters and their types as they are."""
+
+    def made(**arguments: object) -> object:
+        return make(models=models, **arguments)
+
+    signature = inspect.signature(make)
+    rest = [one for name, one in signature.parameters.items() if name != "models"]
+    made.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # what inspect looks at
+    made.__annotations__ = get_type_hints(make.__init__ if inspect.isclass(make) else make)
+    return made
 
 
 def build_prompts(component: Component) -> PromptBuilder:
@@ -82,15 +97,18 @@ def started_of(
 ) -> Started:
     """What the first event of a run with these options says."""
     problem = package.problem
-    names = {"strategy": options.strategy, "generator": options.generator, "prompts": options.prompts}
-    groups = {"strategy": "strategies", "generator": "generators", "prompts": "prompts"}
+    names: dict[Part, tuple[str, str]] = {
+        "strategy": ("strategies", options.strategy),
+        "generator": ("generators", options.generator_name),
+        "prompts": ("prompts", options.prompts),
+    }
     components = {
-        part: Component(
+        str(part): Component(
             name=name,
-            version=str(getattr(registry.load(groups[part], name), "version", "")),
-            arguments=dict(_arguments(options, part)),
+            version=str(getattr(registry.load(group, name), "version", "")),
+            arguments=options.arguments_of(part),
         )
-        for part, name in names.items()
+        for part, (group, name) in names.items()
     }
     return Started(
         problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
@@ -118,16 +136,12 @@ def real_clock() -> Clock:
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
 
 
-def _arguments(options: RunOptions, part: str) -> Mapping[str, Data]:
-    return next((arguments for name, arguments in options.arguments.items() if name == part), {})
-
-
 def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
     """`make(...)`, with a wrong or unknown argument told as the user's mistake."""
     try:
         inspect.signature(make).bind(*arguments, **named)
     except TypeError as error:
-        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed")]
+        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed", "clock")]
         raise ConfigError(f"{what}: {error}; it knows {', '.join(known) or 'no arguments'}") from error
     _check_types(make, what, named)
     try:

@@ -29,6 +29,7 @@ from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Stra
 from thekla.engine import Engine, Journal, Observer, Parts
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
+from thekla.llm import Book, Caps, Models
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run"]
@@ -70,7 +71,7 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
         started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
-        _components(package, started)  # a wrong argument is refused before any process or file is made
+        _components(package, started, _models(started))  # a wrong argument is refused before anything is made
         with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
             run_id = place.new_id(options.problem, datetime.now(UTC))
@@ -131,12 +132,19 @@ def _refuse_changed(package: ProblemPackage, started: Started, run_id: str) -> N
         )
 
 
-def _components(package: ProblemPackage, started: Started) -> tuple[Strategy, PromptBuilder, Generator]:
+def _models(started: Started, book: Book | None = None) -> Models:
+    """The language models of a run, within its budget."""
+    budget = started.budget
+    caps = Caps(cost_usd=budget.cost_usd, tokens=budget.tokens, calls=budget.calls)
+    return Models(os.environ, caps=caps, book=book)
+
+
+def _components(package: ProblemPackage, started: Started, models: Models) -> tuple[Strategy, PromptBuilder, Generator]:
     components = started.components
     return (
         build_strategy(components["strategy"], package.problem, seed=started.seed),
         build_prompts(components["prompts"]),
-        build_generator(components["generator"]),
+        build_generator(components["generator"], models),
     )
 
 
@@ -149,7 +157,8 @@ def _go(
     observer: Observer,
     stop: StopRequest,
 ) -> RunResult:
-    strategy, prompts, generator = _components(package, started)
+    models = _models(started, store)
+    strategy, prompts, generator = _components(package, started, models)
     service = EvaluationService(package, backend, store, reference=started.problem, tier=started.tier)
     parts = Parts(
         problem=package.problem,
@@ -162,16 +171,16 @@ def _go(
     journal = Journal(store, store.run_id, real_clock())
     engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=observer)
     try:
-        closed = asyncio.run(_until_stopped(engine, service, stop))
+        closed = asyncio.run(_until_stopped(engine, service, models, stop))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     return RunResult(run_id=store.run_id, path=store.path, finished=True, scored=closed.winner is not None)
 
 
-async def _until_stopped(engine: Engine, service: EvaluationService, stop: StopRequest) -> Closed:
+async def _until_stopped(engine: Engine, service: EvaluationService, models: Models, stop: StopRequest) -> Closed:
     """The engine's run; a request to stop cancels it at the next point where nothing is half done."""
     stop.cancel_this_task()
-    async with service:
+    async with service, models:
         try:
             return await engine.run()
         finally:
