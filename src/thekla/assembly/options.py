@@ -32,6 +32,8 @@ class RunOptions(BaseModel):
         in_flight: Tickets that are out at once; part of what the run is.
         sandbox: `strict`, or `trusted`, which marks every score.
         from_run: A closed run whose best programs start this one.
+        readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
+        tolerance: The share of the best score that may be given up for a simpler program.
         arguments: Arguments of the problem and of the components, by part.
     """
 
@@ -53,6 +55,8 @@ class RunOptions(BaseModel):
     in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
     sandbox: str = "strict"
     from_run: str | None = None
+    readable: bool = False
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 
     def arguments_of(self, part: Part) -> dict[str, Data]:

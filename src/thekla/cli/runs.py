@@ -58,6 +58,14 @@ def run(
         str | None, typer.Option(help="`strict`, or `trusted` for no protection at all.", show_default="strict")
     ] = None,
     from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
+    readable: Annotated[
+        bool | None,
+        typer.Option("--readable/--any", help="Prefer simpler programs among nearly equal ones.", show_default="--any"),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.999, help="Share of the score that --readable may give up.", show_default="0.01"),
+    ] = None,
     traces: Traces = None,
     objective: ObjectiveName = None,
     params: ParamsFile = None,
@@ -80,6 +88,8 @@ def run(
         "in_flight": in_flight,
         "sandbox": sandbox,
         "from_run": from_run,
+        "readable": readable,
+        "tolerance": tolerance,
         "problem_arguments": problem_arguments(traces, objective, params),
     }
     if config is None and problem is None:
