@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import thekla
 from thekla.assembly.options import Part, RunOptions
+from thekla.assembly.presets import load_preset
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
@@ -20,15 +21,19 @@ from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
+from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.complexity import COMPLEXITY
+from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
+from thekla.search import Tuning
 
 __all__ = [
     "build_generator",
     "build_package",
     "build_prompts",
     "build_sandbox",
+    "build_search",
     "build_strategy",
     "real_clock",
     "started_of",
@@ -83,6 +88,19 @@ def _with_models(make: Any, models: ModelSource) -> Any:
     return made
 
 
+def build_search(
+    components: Mapping[str, Component], problem: Problem, models: ModelSource, *, seed: int
+) -> tuple[Strategy, Generator]:
+    """What selects and what proposes, both with constants tuned if the journal says so."""
+    strategy = build_strategy(components["strategy"], problem, seed=seed)
+    generator = build_generator(components["generator"], models)
+    tuning = components.get("tuning")
+    if tuning is None:
+        return strategy, generator
+    tuned = _call(Tuning, "tuning", strategy, problem, seed=derive_seed(seed, "tuning"), **tuning.arguments)
+    return cast(Strategy, tuned), Tuned(generator)
+
+
 def build_prompts(component: Component) -> PromptBuilder:
     """The prompt builder that the journal names."""
     make = registry.load("prompts", component.name)
@@ -108,10 +126,16 @@ def started_of(
         str(part): Component(
             name=name,
             version=str(getattr(registry.load(group, name), "version", "")),
-            arguments=options.arguments_of(part),
+            arguments=_arguments(options, part),
         )
         for part, (group, name) in names.items()
     }
+    if options.tune:
+        components["tuning"] = Component(
+            name=Tuning.name, version=Tuning.version, arguments=_arguments(options, "tuning")
+        )
+    if options.preset is not None:
+        components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return Started(
         problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
@@ -144,6 +168,15 @@ def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
         return problem.objectives
     first, *further = problem.objectives
     return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
+
+
+def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:
+    """The arguments that are given for a part; a strategy that asks for its budget gets the run's."""
+    given = options.arguments_of(part)
+    if part != "strategy" or options.evaluations is None:
+        return given
+    wanted = inspect.signature(registry.load("strategies", options.strategy)).parameters
+    return {"evaluations": options.evaluations, **given} if "evaluations" in wanted else given
 
 
 def _call(make: Any, what: str, *arguments: object, **named: object) -> object:

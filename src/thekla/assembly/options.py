@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from thekla.assembly.presets import load_preset
 from thekla.core.budget import Budget
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
@@ -16,7 +17,7 @@ from thekla.core.values import Data
 
 __all__ = ["Part", "RunOptions", "load_options"]
 
-Part = Literal["problem", "strategy", "generator", "prompts"]
+Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
 Plain = bool | int | float | str
 
 
@@ -31,9 +32,11 @@ class RunOptions(BaseModel):
         workers: Processes that evaluate; changes the speed, never the result.
         in_flight: Tickets that are out at once; part of what the run is.
         sandbox: `strict`, or `trusted`, which marks every score.
+        tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         from_run: A closed run whose best programs start this one.
         readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
         tolerance: The share of the best score that may be given up for a simpler program.
+        preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
 
@@ -54,9 +57,11 @@ class RunOptions(BaseModel):
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
     in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
     sandbox: str = "strict"
+    tune: bool = False
     from_run: str | None = None
     readable: bool = False
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    preset: str | None = None
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 
     def arguments_of(self, part: Part) -> dict[str, Data]:
@@ -101,13 +106,14 @@ class RunOptions(BaseModel):
 def load_options(
     path: Path | None = None, *, problem_arguments: Mapping[str, Plain] | None = None, **overrides: Any
 ) -> RunOptions:
-    """Options from a TOML file, if one is given; what is given by name overrides it (None does not).
+    """Options from a preset, over it a TOML file, over both what is given by name (None is not given).
 
     Args:
         problem_arguments: Override the problem's arguments one by one.
 
     Raises:
-        ConfigError: The file cannot be read, or an entry is unknown or out of range; the message names it.
+        ConfigError: The file cannot be read, there is no such preset, or an entry is unknown or out of range; the
+            message names it.
     """
     entries: dict[str, Any] = {}
     where = "options"
@@ -120,6 +126,8 @@ def load_options(
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
     entries |= {name: value for name, value in overrides.items() if value is not None}
+    if isinstance(entries.get("preset"), str):
+        entries = _over(load_preset(entries["preset"]).options, entries)
     if problem_arguments:
         arguments = dict(entries.get("arguments", {}))
         entries["arguments"] = {**arguments, "problem": {**arguments.get("problem", {}), **problem_arguments}}
@@ -127,6 +135,20 @@ def load_options(
         return RunOptions(**entries)
     except ValidationError as error:
         raise ConfigError(f"{where}: {_complaints(error)}") from error
+
+
+def _over(below: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
+    """`entries` over those of a preset, whose arguments only hold for the components that it names."""
+    kept = {
+        part: arguments
+        for part, arguments in below.get("arguments", {}).items()
+        if entries.get(part, below.get(part)) == below.get(part)
+    }
+    given = entries.get("arguments", {})
+    if not isinstance(given, Mapping):
+        return {**below, **entries}
+    merged = {part: {**kept.get(part, {}), **given.get(part, {})} for part in {**kept, **given}}
+    return {**below, **entries, "arguments": merged}
 
 
 def _complaints(error: ValidationError) -> str:

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from thekla.assembly.build import (
-    build_generator,
     build_package,
     build_prompts,
-    build_strategy,
+    build_search,
     real_clock,
     started_of,
 )
@@ -146,12 +145,8 @@ def _problem(package: ProblemPackage, started: Started) -> Problem:
 
 
 def _components(package: ProblemPackage, started: Started, models: Models) -> tuple[Strategy, PromptBuilder, Generator]:
-    components = started.components
-    return (
-        build_strategy(components["strategy"], _problem(package, started), seed=started.seed),
-        build_prompts(components["prompts"]),
-        build_generator(components["generator"], models),
-    )
+    strategy, generator = build_search(started.components, _problem(package, started), models, seed=started.seed)
+    return strategy, build_prompts(started.components["prompts"]), generator
 
 
 def _go(

@@ -10,10 +10,12 @@ from thekla.core.evaluation import Outcome
 from thekla.core.program import Candidate, Program
 from thekla.core.values import Data, digest_of
 
-__all__ = ["IMPORT", "SEED", "Completion", "Prompt", "Proposal", "Section", "Spending", "Ticket", "Told"]
+__all__ = ["IMPORT", "SEED", "TUNE", "Completion", "Prompt", "Proposal", "Section", "Spending", "Ticket", "Told"]
 
 SEED = "seed"
 IMPORT = "import"
+TUNE = "tune"
+"""Asks for the first parent with the numbers of `route["constants"]` as its literals (`core.literals`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Ticket:
         parents: The programs to change, best first; empty asks for a program from nothing.
         inspirations: Further programs to draw on (crossover, context).
         operator: The edit that is asked for; empty leaves the choice to the generator.
-        route: The strategy's own notes (island, cell); plain data.
+        route: The strategy's own notes (island, cell) and what its operator needs; plain data.
     """
 
     id: str

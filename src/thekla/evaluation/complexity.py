@@ -15,6 +15,10 @@ COMPLEXITY = Objective(name="complexity", unit="nodes", direction="minimize", so
 """Nodes of a program's syntax trees: what has to be read. Any run may ask for it beside its problem's objectives."""
 
 
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+_DOCSTRING_NODES = 2  # the expression and its constant
+
+
 def complexity(program: Program) -> float:
     """Nodes of the syntax trees of all Python files; comments and docstrings are free.
 
@@ -25,12 +29,10 @@ def complexity(program: Program) -> float:
 
 
 def _nodes(tree: ast.Module) -> int:
-    free = 0
-    for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
-            free += 2  # the expression and its constant
-    return sum(1 for _ in ast.walk(tree)) - free
+    found = list(ast.walk(tree))
+    documented = [node for node in found if isinstance(node, ast.Module | ast.ClassDef | _FUNCTION)]
+    explained = sum(ast.get_docstring(node, clean=False) is not None for node in documented)
+    return len(found) - _DOCSTRING_NODES * explained
 
 
 PROGRAM_OBJECTIVES: Mapping[str, Callable[[Program], float]] = MappingProxyType({COMPLEXITY.name: complexity})

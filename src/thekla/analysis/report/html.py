@@ -113,9 +113,11 @@ def command_of(view: RunView) -> str:
     if not settings.problem.arguments:
         words += ["--suite", settings.problem.suite]
     words += [word for name, value in settings.problem.arguments.items() for word in (f"--{name}", str(value))]
-    for part in ("strategy", "generator"):
+    for part in ("preset", "strategy", "generator"):
         if part in settings.components:
             words += [f"--{part}", settings.components[part].name]
+    if "tuning" in settings.components:
+        words.append("--tune")
     if settings.budget.evaluations is not None:
         words += ["--evaluations", str(settings.budget.evaluations)]
     if settings.budget.wall_s is not None:
