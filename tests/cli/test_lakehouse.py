@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from thekla.cli import main
+from thekla.core.problem import Split
+from thekla.problems.lakehouse import build
 
 GOLDEN = Path(__file__).parents[1] / "data" / "lakehouse" / "golden.jsonl.gz"
 RECORDED = ("stats", "exception", "pipelines", "container_tick_times")
@@ -154,7 +156,8 @@ def test_policy_that_fails_is_told_with_its_line(params: Path, capsys: pytest.Ca
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lakehouse", "list", "--json"]) == 0
     found = read_json(capsys)
-    assert set(found) == {"policies", "estimators", "compat", "calls", "suites"}
+    groups = {"policies", "oracles", "estimators", "compat", "calls", "trace suites", "suites"}
+    assert set(found) == groups
     assert {"naive", "priority", "priority-pool", "overbook"} <= set(found["policies"])
     assert all(about for names in found.values() for about in names.values())
 
@@ -222,6 +225,24 @@ def test_compare_ranks_policies_by_paired_differences(params: Path, capsys: pyte
     table, _, said = capsys.readouterr().out.partition("naive ")
     assert max(map(len, table.split("\n"))) <= 80
     assert "broken failed on seed-42" in said
+
+
+def test_suite_becomes_a_folder_that_a_run_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lakehouse", "list", "--json"]) == 0
+    name = next(iter(read_json(capsys)["trace suites"]))
+    folder = tmp_path / "suite"
+    assert main(["lakehouse", "suite", name, "-o", str(folder), "--json"]) == 0
+    assert read_json(capsys)["traces"] == len(list(folder.glob("*/*.csv"))) > 5
+    package = build(traces=str(folder), objective="p95_query")
+    assert package.problem.instances[Split.TRAIN]
+    assert main(["lakehouse", "suite", name, "-o", str(folder)]) == 2
+    assert main(["lakehouse", "suite", "no-such", "-o", str(tmp_path / "x")]) == 2
+
+
+def test_oracle_can_be_compared(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["lakehouse", "compare", "exact-fifo", "naive", "--params", str(params), "--seeds", "2", "--json"]
+    assert main(arguments) == 0
+    assert {row["name"]: row["failed"] for row in read_json(capsys)["policies"]} == {"exact-fifo": "", "naive": ""}
 
 
 def test_compare_takes_traces_and_tells_equal_policies_apart_from_none(

@@ -125,6 +125,23 @@ def gentrace(
         output.say(f"{target}: {count:,} pipelines")
 
 
+@app.command("suite")
+def suite(
+    name: Annotated[str, typer.Argument(help="A trace suite of `lakehouse list`.")],
+    target: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a named suite of traces as files: train, validation and holdout, and the parameters of its cluster."""
+    from thekla.assembly import lakehouse
+
+    count = lakehouse.write_trace_suite(name, target)
+    if as_json:
+        output.print_json({"written": str(target), "traces": count})
+    else:
+        output.say(f"{target}: {count} traces; search on them with: thekla run lakehouse --traces {target}")
+
+
 @app.command("init")
 def init(
     target: Annotated[Path, typer.Argument(help="Folder, or the policy's file (.py).")],
@@ -151,9 +168,11 @@ def list_names(*, as_json: JsonFlag = False) -> None:
     found = lakehouse.lakehouse_names()
     groups = {
         "policies": found.policies,
+        "oracles": found.oracles,
         "estimators": found.estimators,
         "compat": found.compat,
         "calls": found.calls,
+        "trace suites": found.trace_suites,
         "suites": found.suites,
     }
     if as_json:

@@ -5,7 +5,14 @@ from thekla.assembly.lakehouse.comparison import ComparedPolicy, Comparison, com
 from thekla.assembly.lakehouse.drawing import Pictures, draw_timeline
 from thekla.assembly.lakehouse.listing import LakehouseNames, lakehouse_names
 from thekla.assembly.lakehouse.rates import Sensitivity, lakehouse_sensitivity
-from thekla.assembly.lakehouse.running import LakehouseRun, class_rows, finite, generate_workload, run_lakehouse
+from thekla.assembly.lakehouse.running import (
+    LakehouseRun,
+    class_rows,
+    finite,
+    generate_workload,
+    run_lakehouse,
+    write_trace_suite,
+)
 from thekla.assembly.lakehouse.starter import init_lakehouse
 
 __all__ = [
@@ -25,4 +32,5 @@ __all__ = [
     "lakehouse_names",
     "lakehouse_sensitivity",
     "run_lakehouse",
+    "write_trace_suite",
 ]

@@ -23,6 +23,7 @@ from thekla.core.errors import ConfigError, GuestFault, TheklaError
 from thekla.core.values import Data
 from thekla.core.visible import number
 from thekla.simulators.lakehouse import (
+    SUITES,
     Calls,
     Compat,
     RunResult,
@@ -30,6 +31,8 @@ from thekla.simulators.lakehouse import (
     Trace,
     record,
     simulate,
+    suite,
+    write_suite,
     write_trace,
 )
 
@@ -41,6 +44,7 @@ __all__ = [
     "generate_workload",
     "played",
     "run_lakehouse",
+    "write_trace_suite",
 ]
 
 
@@ -137,7 +141,7 @@ def played(
         TheklaError: The policy's process ended; there are no statistics then.
     """
     try:
-        with openings.scheduler(policy) as scheduler:
+        with openings.scheduler(policy, trace) as scheduler:
             return simulate(trace, scheduler, settings.params, compat, estimator=settings.estimator(), calls=calls)
     except GuestFault as fault:
         shown = f"\n{fault.traceback.rstrip()}" if fault.traceback else ""
@@ -160,6 +164,19 @@ def generate_workload(params: Path, target: Path, *, compat: str, force: bool) -
     with target.open("w", encoding="utf-8", newline="\r\n") as file:  # the original's line ends
         file.write(write_trace(trace))
     return len(trace.pipelines)
+
+
+def write_trace_suite(name: str, folder: Path) -> int:
+    """Write the traces of a named suite and its parameters; returns how many traces there are.
+
+    Raises:
+        ConfigError: There is no such suite, or the folder holds something already.
+    """
+    if name not in SUITES:
+        raise ConfigError(f"no trace suite is called {name!r}; use one of {', '.join(SUITES)}")
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"folder {folder} is not empty; name a new one")
+    return len(write_suite(suite(name), folder)) - 1  # the parameters are one of the files
 
 
 def calls_named(name: str) -> Calls:
