@@ -153,6 +153,16 @@ def test_policy_that_fails_is_told_with_its_line(params: Path, capsys: pytest.Ca
     assert "line 2" in said.err
 
 
+def test_lenient_run_refuses_and_counts_and_goes_on(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = params.with_name("greedy.py")
+    greedy = "Assignment(p.runtime_status().get_ops(ASSIGNABLE_STATES)[:1], 999, 9, p.priority, 0) for p in pipelines"
+    policy.write_text(f"def schedule(s, results, pipelines):\n    return [], [{greedy}]\n")
+    assert main(["lakehouse", "run", str(params), "-s", str(policy)]) == 1
+    assert "line 2" in capsys.readouterr().out
+    assert main(["lakehouse", "run", str(params), "-s", str(policy), "--lenient"]) == 0
+    assert "refused, overallocated_cpu" in capsys.readouterr().out
+
+
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lakehouse", "list", "--json"]) == 0
     found = read_json(capsys)

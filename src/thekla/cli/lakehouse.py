@@ -35,7 +35,7 @@ PolicyName: TypeAlias = Annotated[
 CompatName: TypeAlias = Annotated[
     str, typer.Option("--compat", help="Whose rules hold: thekla, eudoxia-pin or eudoxia-cur.")
 ]
-CallsName: TypeAlias = Annotated[str, typer.Option("--calls", help="When a policy is called: events or exact.")]
+CallsName: TypeAlias = Annotated[str, typer.Option("--calls", help="When a policy is called: events, exact or auto.")]
 Workloads: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option("--workload", "-w", help="Trace (CSV), may be repeated; by default the parameters' own workload."),
@@ -55,6 +55,9 @@ def run(
     scheduler: PolicyName = None,
     compat: CompatName = "thekla",
     calls: CallsName = "events",
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Refuse and count orders that break a rule, and go on.")
+    ] = False,
     sandbox: Sandbox = "strict",
     as_json: JsonFlag = False,
 ) -> None:
@@ -62,7 +65,13 @@ def run(
     from thekla.assembly import lakehouse
 
     done = lakehouse.run_lakehouse(
-        params, workload, scheduler=scheduler, compat=compat, calls=calls, sandbox=sandbox_tier(sandbox)
+        params,
+        workload,
+        scheduler=scheduler,
+        compat=compat,
+        calls=calls,
+        lenient=lenient,
+        sandbox=sandbox_tier(sandbox),
     )
     if as_json:
         output.print_json(done.record)
@@ -94,12 +103,16 @@ def _say_run(done: LakehouseRun) -> None:
         ("memory given out", lakehouse.finite(found.mean_memory_allocated_percent), "% on average"),
         ("memory in use", lakehouse.finite(found.mean_memory_consumed_percent), "% on average"),
         ("policy calls", f"{done.result.policy_calls:,}", ""),
+        *((f"refused, {kind}", f"{count:,}", "orders") for kind, count in done.result.refusals.items()),
     ]
     output.table(("measure", "value", "unit"), rows)
+    if done.result.calls.reason:
+        output.say(f"Calls: {done.result.calls}.")
     fault = done.result.fault
     if fault is not None:
         at_s = fault.tick / params.ticks_per_second
-        output.say(f"The policy failed at {at_s:g} s (tick {fault.tick}), {fault.kind}: {fault.message}")
+        line = f", line {fault.line}" if fault.line else ""
+        output.say(f"The policy failed at {at_s:g} s (tick {fault.tick}){line}, {fault.kind}: {fault.message}")
         if fault.traceback:
             output.note(fault.traceback.rstrip("\n"))
 

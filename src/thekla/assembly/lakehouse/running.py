@@ -76,12 +76,20 @@ class LakehouseRun:
 
 
 def run_lakehouse(
-    params: Path, workload: Path | None, *, scheduler: str | None, compat: str, calls: str, sandbox: str
+    params: Path,
+    workload: Path | None,
+    *,
+    scheduler: str | None,
+    compat: str,
+    calls: str,
+    sandbox: str,
+    lenient: bool = False,
 ) -> LakehouseRun:
     """A policy on the trace of a file, or on the one that the parameters describe.
 
     Args:
         scheduler: Name or file of a policy; by default the one that the parameters name.
+        lenient: Whether orders that break a rule are refused and counted, and the simulation goes on.
 
     Raises:
         ConfigError: A file or a name is wrong; the message says which.
@@ -92,7 +100,7 @@ def run_lakehouse(
     policy = policy_named(scheduler or settings.scheduler_algo)
     trace = traced(workload, rules) if workload is not None else unrecorded(generated(settings, rules), settings, rules)
     with opened(sandbox) as openings:
-        result = played(openings, policy, trace, settings, rules, calls=calls_named(calls))
+        result = played(openings, policy, trace, settings, rules, calls=calls_named(calls), lenient=lenient)
     return LakehouseRun(
         case=params.resolve().parent.name,
         scheduler=policy.name,
@@ -132,7 +140,14 @@ def finite(value: float) -> str:
 
 
 def played(
-    openings: Openings, policy: Policy, trace: Trace, settings: Settings, compat: Compat, *, calls: Calls = "events"
+    openings: Openings,
+    policy: Policy,
+    trace: Trace,
+    settings: Settings,
+    compat: Compat,
+    *,
+    calls: Calls = "events",
+    lenient: bool = False,
 ) -> RunResult:
     """One simulation with a fresh scheduler.
 
@@ -142,7 +157,9 @@ def played(
     """
     try:
         with openings.scheduler(policy, trace) as scheduler:
-            return simulate(trace, scheduler, settings.params, compat, estimator=settings.estimator(), calls=calls)
+            return simulate(
+                trace, scheduler, settings.params, compat, estimator=settings.estimator(), lenient=lenient, calls=calls
+            )
     except GuestFault as fault:
         shown = f"\n{fault.traceback.rstrip()}" if fault.traceback else ""
         raise TheklaError(
