@@ -53,6 +53,7 @@ from .guest import guest_source
 from .ideal import ideal_ticks
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
+from .perfetto import perfetto_trace
 from .policies import (
     BUILTIN_POLICIES,
     ORACLE_POLICIES,
@@ -66,11 +67,13 @@ from .rest import RestError, rest_policy
 from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
+from .sensitivity import SensitivityRow, sensitivity
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
 from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
+from .timeline import Window, timeline_svg
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
@@ -111,6 +114,7 @@ __all__ = [
     "Scheduler",
     "Scores",
     "Segment",
+    "SensitivityRow",
     "Settings",
     "Statistics",
     "Suite",
@@ -119,6 +123,7 @@ __all__ = [
     "Tenant",
     "Trace",
     "TraceFormatError",
+    "Window",
     "Work",
     "WorkloadParams",
     "account",
@@ -141,6 +146,7 @@ __all__ = [
     "offered_load",
     "oracle_policy",
     "paired_interval",
+    "perfetto_trace",
     "pipeline_outcomes",
     "policy_source",
     "published_traces",
@@ -148,11 +154,13 @@ __all__ = [
     "record",
     "rest_policy",
     "score",
+    "sensitivity",
     "simulate",
     "snapped",
     "statistics_record",
     "suite",
     "synthetic_trace",
+    "timeline_svg",
     "write_suite",
     "write_trace",
 ]
