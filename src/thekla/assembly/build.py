@@ -120,7 +120,7 @@ def started_of(
     names: dict[Part, tuple[str, str]] = {
         "strategy": ("strategies", options.strategy),
         "generator": ("generators", options.generator_name),
-        "prompts": ("prompts", options.prompts),
+        "prompts": ("prompts", options.prompts_name),
     }
     components = {
         str(part): Component(
