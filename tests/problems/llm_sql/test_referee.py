@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.core.evaluation import FailureKind, InstanceResult
@@ -28,6 +28,7 @@ def judged(text: str, id: str = "tiny/blocks", split: Split = Split.TRAIN, objec
     return LlmSqlReferee(objective).judge(guest, instance(id, split), seed=0)
 
 
+@settings(max_examples=30)
 @given(st.data(), tables())
 def test_every_permutation_is_read_as_it_is(data: st.DataObject, table: Table) -> None:
     prompts = data.draw(answers(table))
