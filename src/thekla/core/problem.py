@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Direction = Literal["minimize", "maximize"]
-Aggregate = Literal["mean", "median", "min", "max"]
+Aggregate = Literal["mean", "median", "sum", "min", "max"]
 Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
 
 

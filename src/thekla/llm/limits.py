@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from thekla.core.protocols import ChatModel
-from thekla.core.run import Completion, Prompt
+from thekla.core.run import Completion, Prompt, Spending
 from thekla.llm.deadline import REAL_TIME, Time, remaining_s
 from thekla.llm.faults import FaultKind, ModelFault
 
@@ -69,7 +69,7 @@ class Limited:
             while (wait_s := self._not_before_s - self._clock.monotonic_s()) > 0:
                 if wait_s > remaining_s(self._clock):
                     message = f"the provider asks to wait {wait_s:.0f} s, which is beyond the deadline"
-                    raise ModelFault(FaultKind.TIMEOUT, message, detail="unsent")
+                    raise ModelFault(FaultKind.TIMEOUT, message, detail="unsent", spending=Spending())
                 await self._clock.sleep(wait_s)
         except BaseException:
             await self._leave()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     import httpx2
 
 __all__ = ["ModelSource", "Models"]
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The usual certificates; reading them takes 0.1 s of CPU, so once per process."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 class ModelSource(Protocol):
@@ -157,7 +167,8 @@ class Models:
 
             patience = self._patience or Patience()
             wait = httpx2.Timeout(patience.idle_s, connect=patience.connect_s)
-            self._client = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=None), timeout=wait)
+            room = httpx2.Limits(max_connections=None)
+            self._client = httpx2.AsyncClient(limits=room, timeout=wait, verify=_certificates())
         return self._client
 
     async def __aenter__(self) -> Models:

@@ -79,7 +79,7 @@ class NativeModel:
                 secret=self._key,
             ) from None
         except (exceptions.ModelTimeoutError, exceptions.ModelRequestTimeout):
-            raise ModelFault(FaultKind.TIMEOUT, f"{name}: no whole answer within {limit_s:.0f} s") from None
+            raise ModelFault(FaultKind.TIMEOUT, f"{name}: no whole answer within {limit_s:g} s") from None
         except exceptions.ModelAPIError as error:
             raise ModelFault(FaultKind.NETWORK, f"{name}: {cleaned(str(error), self._key)}") from None
         except exceptions.AgentRunError as error:

@@ -116,13 +116,13 @@ class WireModel:
                             raise ModelFault(FaultKind.GARBLED, f"{model}: the answer is over {_MOST_BYTES:,} bytes")
                     return response.status_code, response.headers, bytes(content)
         except TimeoutError:
-            raise ModelFault(FaultKind.TIMEOUT, f"{model}: no whole answer within {limit_s:.0f} s") from None
+            raise ModelFault(FaultKind.TIMEOUT, f"{model}: no whole answer within {limit_s:g} s") from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             why = cleaned(str(error), self._key) or type(error).__name__
             where = f"{model} at {self._endpoint.base_url}"
             raise ModelFault(FaultKind.NETWORK, f"{where}: no connection: {why}", detail="unsent") from None
         except httpx2.TimeoutException:
-            raise ModelFault(FaultKind.TIMEOUT, f"{model}: no byte for {self._patience.idle_s:.0f} s") from None
+            raise ModelFault(FaultKind.TIMEOUT, f"{model}: no byte for {self._patience.idle_s:g} s") from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             why = cleaned(str(error), self._key) or type(error).__name__
             raise ModelFault(FaultKind.NETWORK, f"{model}: the connection broke: {why}") from None

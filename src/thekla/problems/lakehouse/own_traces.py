@@ -162,11 +162,11 @@ def _read_together(folder: Path) -> list[OwnTrace]:
 def _read(path: Path, folder: Path, split: Split) -> OwnTrace:
     name = path.relative_to(folder).as_posix()
     try:
-        trace = load_trace(path)
+        trace = replace(load_trace(path), name=name)
+    except OSError as error:
+        raise ConfigError(f"trace {path} cannot be read: {error.strerror}") from error
     except TraceFormatError as error:
         raise ConfigError(f"trace {error}") from error
-    except OSError as error:
-        raise ConfigError(f"trace {path} cannot be read: {error}") from error
     # Of the content as it is understood: line ends and ways of writing a number make no other trace.
     return OwnTrace(
         instance=Instance(id=name, split=split, digest=digest_of({"trace": write_trace(trace)})), trace=trace
