@@ -5,6 +5,7 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
+from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
@@ -14,6 +15,7 @@ from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 
 __all__ = [
+    "DataRow",
     "DemoResult",
     "Description",
     "DoctorReport",
@@ -27,11 +29,13 @@ __all__ = [
     "RunResult",
     "RunRow",
     "Table",
+    "data_sets",
     "demo",
     "describe",
     "diff",
     "doctor",
     "evaluate",
+    "fetch_data",
     "ladder",
     "list_runs",
     "load_options",

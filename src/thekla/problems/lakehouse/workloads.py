@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -22,7 +22,17 @@ from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed
-from thekla.simulators.lakehouse import OperatorSpec, Params, PipelineSpec, PriorityClass, Trace, Work, loop_trace
+from thekla.simulators.lakehouse import (
+    Compat,
+    Estimator,
+    OperatorSpec,
+    Params,
+    PipelineSpec,
+    PriorityClass,
+    Trace,
+    Work,
+    loop_trace,
+)
 from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
 
 __all__ = ["PROFILES", "Profile", "Scene", "drawn_holdout", "instance", "probes", "scene", "smoke", "splits"]
@@ -36,12 +46,23 @@ _PROBE_S = 60  # a tenth of a trace
 _CPUS_OF_LOAD = 4.0  # size at which `Profile.load` counts an operator's time
 
 
+def _no_estimator() -> None:
+    """No hints: the rule of all listed instances."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A trace and the lakehouse that it meets."""
+    """A trace and the lakehouse that it meets.
+
+    Args:
+        compat: Whose rules hold.
+        new_estimator: Makes the estimator of one simulation; by default there is none.
+    """
 
     trace: Trace
     params: Params
+    compat: Compat = "eudoxia-pin"
+    new_estimator: Callable[[], Estimator | None] = _no_estimator
 
 
 @dataclass(frozen=True, kw_only=True)
