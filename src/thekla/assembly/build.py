@@ -32,6 +32,8 @@ __all__ = [
     "build_sandbox",
     "build_search",
     "build_strategy",
+    "build_tuned_strategy",
+    "components_of",
     "real_clock",
     "started_of",
 ]
@@ -72,13 +74,19 @@ def build_generator(component: Component) -> Generator:
 
 def build_search(components: Mapping[str, Component], problem: Problem, *, seed: int) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    strategy = build_strategy(components["strategy"], problem, seed=seed)
     generator = build_generator(components["generator"])
+    strategy = build_tuned_strategy(components, problem, seed=seed)
+    return strategy, Tuned(generator) if "tuning" in components else generator
+
+
+def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
+    """What selects, within an optimiser of constants if the journal says so."""
+    strategy = build_strategy(components["strategy"], problem, seed=seed)
     tuning = components.get("tuning")
     if tuning is None:
-        return strategy, generator
-    tuned = _call(Tuning, "tuning", strategy, problem, seed=derive_seed(seed, "tuning"), **tuning.arguments)
-    return cast(Strategy, tuned), Tuned(generator)
+        return strategy
+    stream_seed = derive_seed(seed, "tuning")
+    return cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
 
 
 def build_prompts(component: Component) -> PromptBuilder:
@@ -97,6 +105,29 @@ def started_of(
 ) -> Started:
     """What the first event of a run with these options says."""
     problem = package.problem
+    return Started(
+        problem=ProblemRef(name=problem.name, suite=problem.suite),
+        problem_version=problem.version,
+        objectives=problem.objectives,
+        measures=problem.measures,
+        evaluator=package.evaluator_digest,
+        instances={str(split): instances for split, instances in problem.instances.items()},
+        components=components_of(options),
+        seed=options.seed,
+        budget=options.budget,
+        in_flight=options.in_flight,
+        tier=tier,
+        thekla=thekla.__version__,
+        imported_from=imported_from,
+        imports=tuple(program.id for program in imports),
+        baselines=tuple(package.baselines),
+        published=problem.published,
+        vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
+    )
+
+
+def components_of(options: RunOptions) -> dict[str, Component]:
+    """The parts of a run as the journal names them."""
     names = {"strategy": options.strategy, "generator": options.generator, "prompts": options.prompts}
     groups = {"strategy": "strategies", "generator": "generators", "prompts": "prompts"}
     components = {
@@ -112,25 +143,7 @@ def started_of(
         components["tuning"] = Component(name=Tuning.name, version=Tuning.version, arguments=arguments)
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
-    return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite),
-        problem_version=problem.version,
-        objectives=problem.objectives,
-        measures=problem.measures,
-        evaluator=package.evaluator_digest,
-        instances={str(split): instances for split, instances in problem.instances.items()},
-        components=components,
-        seed=options.seed,
-        budget=options.budget,
-        in_flight=options.in_flight,
-        tier=tier,
-        thekla=thekla.__version__,
-        imported_from=imported_from,
-        imports=tuple(program.id for program in imports),
-        baselines=tuple(package.baselines),
-        published=problem.published,
-        vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
-    )
+    return components
 
 
 def real_clock() -> Clock:
