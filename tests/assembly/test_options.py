@@ -12,6 +12,7 @@ from thekla.assembly.options import load_options
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
 from thekla.core.registry import Component
+from thekla.llm import Models
 
 
 def test_a_name_that_is_given_goes_before_the_file_and_none_is_not_given(tmp_path: Path) -> None:
@@ -57,11 +58,11 @@ def test_a_budget_that_would_end_no_run_is_refused(tmp_path: Path) -> None:
 )
 def test_arguments_of_a_component_must_fit_it(arguments: dict[str, str | bool | float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        build_generator(Component(name="constants", version="1", arguments=arguments))
+        build_generator(Component(name="constants", version="1", arguments=arguments), Models({}))
 
 
 def test_arguments_that_fit_are_taken_and_a_whole_number_is_a_number() -> None:
-    build_generator(Component(name="constants", version="1", arguments={"malformed": 0}))
+    build_generator(Component(name="constants", version="1", arguments={"malformed": 0}), Models({}))
     package = build_package(ProblemRef(name="toy", suite="default"))
     for name in ("greedy", "islands", "random", "sampling"):
         build_strategy(Component(name=name, version="1"), package.problem, seed=1)

@@ -13,6 +13,7 @@ from thekla.assembly.presets import load_preset, preset_names
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started, payload_of
 from thekla.core.problem import ProblemRef
+from thekla.llm import Models
 from thekla.storage import RunFile
 
 
@@ -24,7 +25,7 @@ def test_every_preset_says_what_it_is_and_builds(name: str) -> None:
     options = load_options(preset=name, problem="toy", suite="default", prompts="plain")
     package = build_package(ProblemRef(name="toy", suite="default"))
     started = started_of(options, package, tier="trusted")
-    assert build_search(started.components, package.problem, seed=1)
+    assert build_search(started.components, package.problem, Models({}), seed=1)
     assert started.components["preset"].version == preset.version
 
 

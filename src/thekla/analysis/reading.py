@@ -161,6 +161,7 @@ class RunView:
         leader: The best on train so far (the first of equals).
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
+        earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
     """
 
     settings: Started
@@ -183,6 +184,7 @@ class RunView:
     programs: Mapping[ProgramId, Program]
     events: int
     chain: str
+    earlier_openings: int = 0
 
     @property
     def objective(self) -> Objective:

@@ -5,6 +5,7 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
+from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
@@ -17,6 +18,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "DataRow",
     "DemoResult",
     "Description",
     "DoctorReport",
@@ -33,11 +35,13 @@ __all__ = [
     "Summary",
     "Table",
     "bench_strategies",
+    "data_sets",
     "demo",
     "describe",
     "diff",
     "doctor",
     "evaluate",
+    "fetch_data",
     "ladder",
     "list_runs",
     "load_options",

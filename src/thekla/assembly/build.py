@@ -10,7 +10,7 @@ from typing import Any, cast, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 import thekla
-from thekla.assembly.options import RunOptions
+from thekla.assembly.options import Part, RunOptions
 from thekla.assembly.presets import load_preset
 from thekla.core import registry
 from thekla.core.errors import ConfigError
@@ -23,6 +23,7 @@ from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.generation.tuned import Tuned
+from thekla.llm import ModelSource
 from thekla.search import Tuning
 
 __all__ = [
@@ -66,15 +67,32 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component) -> Generator:
-    """The generator that the journal names."""
+def build_generator(component: Component, models: ModelSource) -> Generator:
+    """The generator that the journal names; one that has a parameter `models` gets its language models there."""
     make = registry.load("generators", component.name)
+    if "models" in inspect.signature(make).parameters:
+        make = _with_models(make, models)
     return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
 
 
-def build_search(components: Mapping[str, Component], problem: Problem, *, seed: int) -> tuple[Strategy, Generator]:
+def _with_models(make: Any, models: ModelSource) -> Any:
+    """`make` without its parameter `models`, but with its other parameters and their types as they are."""
+
+    def made(**arguments: object) -> object:
+        return make(models=models, **arguments)
+
+    signature = inspect.signature(make)
+    rest = [one for name, one in signature.parameters.items() if name != "models"]
+    made.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # what inspect looks at
+    made.__annotations__ = get_type_hints(make.__init__ if inspect.isclass(make) else make)
+    return made
+
+
+def build_search(
+    components: Mapping[str, Component], problem: Problem, models: ModelSource, *, seed: int
+) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    generator = build_generator(components["generator"])
+    generator = build_generator(components["generator"], models)
     strategy = build_tuned_strategy(components, problem, seed=seed)
     return strategy, Tuned(generator) if "tuning" in components else generator
 
@@ -106,7 +124,7 @@ def started_of(
     """What the first event of a run with these options says."""
     problem = package.problem
     return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite),
+        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
         objectives=problem.objectives,
         measures=problem.measures,
@@ -128,19 +146,23 @@ def started_of(
 
 def components_of(options: RunOptions) -> dict[str, Component]:
     """The parts of a run as the journal names them."""
-    names = {"strategy": options.strategy, "generator": options.generator, "prompts": options.prompts}
-    groups = {"strategy": "strategies", "generator": "generators", "prompts": "prompts"}
+    names: dict[Part, tuple[str, str]] = {
+        "strategy": ("strategies", options.strategy),
+        "generator": ("generators", options.generator_name),
+        "prompts": ("prompts", options.prompts),
+    }
     components = {
-        part: Component(
+        str(part): Component(
             name=name,
-            version=str(getattr(registry.load(groups[part], name), "version", "")),
-            arguments=dict(_arguments(options, part)),
+            version=str(getattr(registry.load(group, name), "version", "")),
+            arguments=_arguments(options, part),
         )
-        for part, name in names.items()
+        for part, (group, name) in names.items()
     }
     if options.tune:
-        arguments = dict(_arguments(options, "tuning"))
-        components["tuning"] = Component(name=Tuning.name, version=Tuning.version, arguments=arguments)
+        components["tuning"] = Component(
+            name=Tuning.name, version=Tuning.version, arguments=_arguments(options, "tuning")
+        )
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return components
@@ -151,9 +173,9 @@ def real_clock() -> Clock:
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
 
 
-def _arguments(options: RunOptions, part: str) -> Mapping[str, Data]:
+def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:
     """The arguments that are given for a part; a strategy that asks for its budget gets the run's."""
-    given = next((arguments for name, arguments in options.arguments.items() if name == part), {})
+    given = options.arguments_of(part)
     if part != "strategy" or options.evaluations is None:
         return given
     wanted = inspect.signature(registry.load("strategies", options.strategy)).parameters
@@ -165,7 +187,7 @@ def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
     try:
         inspect.signature(make).bind(*arguments, **named)
     except TypeError as error:
-        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed")]
+        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed", "clock")]
         raise ConfigError(f"{what}: {error}; it knows {', '.join(known) or 'no arguments'}") from error
     _check_types(make, what, named)
     try:

@@ -75,8 +75,9 @@ def _lab(name: str) -> Callable[[], LabProblem]:
 
 def _contender(name: str) -> Contender:
     plain = name.removesuffix(TUNE_SUFFIX)
-    part = "preset" if plain in preset_names() else "strategy"
-    options = load_options(None, problem="laboratory", tune=True if plain != name else None, **{part: plain})
+    preset, strategy = (plain, None) if plain in preset_names() else (None, plain)
+    tune = True if plain != name else None
+    options = load_options(problem="laboratory", preset=preset, strategy=strategy, tune=tune)
 
     def make(problem: Problem, seed: int, proposals: int) -> Strategy:
         components = components_of(options.model_copy(update={"evaluations": proposals}))

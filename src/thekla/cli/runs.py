@@ -12,7 +12,16 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
-from thekla.cli.options import JsonFlag, Runs, Workers, sandbox_tier
+from thekla.cli.options import (
+    JsonFlag,
+    ObjectiveName,
+    ParamsFile,
+    Runs,
+    Traces,
+    Workers,
+    problem_arguments,
+    sandbox_tier,
+)
 from thekla.cli.progress import ProgressDisplay
 from thekla.core.errors import ConfigError
 from thekla.core.visible import number, visible
@@ -52,6 +61,9 @@ def run(
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
     from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
+    traces: Traces = None,
+    objective: ObjectiveName = None,
+    params: ParamsFile = None,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
@@ -75,6 +87,7 @@ def run(
         "sandbox": sandbox,
         "tune": tune,
         "from_run": from_run,
+        "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
     }
     if config is None and preset is None and problem is None:

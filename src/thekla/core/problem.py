@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Direction = Literal["minimize", "maximize"]
-Aggregate = Literal["mean", "median", "min", "max"]
+Aggregate = Literal["mean", "median", "sum", "min", "max"]
 Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
 
 
@@ -249,6 +249,7 @@ class Problem:
         instances: By split; the hold-out is absent, since it does not exist before the finalists are frozen.
         stages: The cascade before the train split, cheapest first (may be empty).
         published: Figures from the literature: name -> (value, source).
+        fixed_holdout: Whether every run opens the same hold-out, as with files of a user; a drawn one is new each time.
 
     Raises:
         ValueError: No objective, no seed, no train instance, or an instance in two splits.
@@ -266,6 +267,7 @@ class Problem:
     measures: tuple[Measure, ...] = ()
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    fixed_holdout: bool = False
 
     def __post_init__(self) -> None:
         if not self.objectives or not self.seeds or not self.instances.get(Split.TRAIN):

@@ -53,7 +53,7 @@ async def close_run(
             await _judge(evaluator, journal, [*ladder, winner], split, problem.instances[split], validating)
     instances = tuple(evaluator.open_holdout(journal.chain))
     if instances:
-        journal.write(HoldoutOpened(key=journal.chain, instances=instances))
+        journal.write(HoldoutOpened(key=journal.chain, instances=instances, fixed=problem.fixed_holdout))
         journal.flush()
         await _judge(evaluator, journal, [*ladder, winner], Split.HOLDOUT, instances, opening)
     closed = Closed(winner=next(candidate.id for candidate in finalists if candidate.id == winner.name))

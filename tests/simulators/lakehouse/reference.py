@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thekla.simulators.lakehouse import Params, PipelineSpec, Trace, Work
+from thekla.simulators.lakehouse.workload import Segment
 
 QUERY, INTERACTIVE, BATCH_PIPELINE = 1, 2, 3
 ASSIGNABLE = ("pending", "failed")
@@ -19,7 +20,7 @@ class Crash(Exception):
     """The original dies here."""
 
 
-def cpu_seconds(work: Work, cpus: float) -> float:
+def cpu_seconds(work: Segment, cpus: float) -> float:
     base = work.cpu_seconds
     match work.cpu_scaling:
         case "const":
@@ -129,8 +130,9 @@ class Container:
         self.priority = assignment.priority
         self.pool_id = assignment.pool_id
         self.tick_length = 1.0 / params.ticks_per_second
-        self.position = self.index = self.completed_operators = self.elapsed = 0
+        self.position = self.segment = self.index = self.completed_operators = self.elapsed = 0
         self.memory = 0.0
+        self.held: list[float] = []
         self.stoppable = self.completed = False
         self.error: str | None = None
 
@@ -142,7 +144,8 @@ class Container:
         self.stoppable = False
         while True:
             operator = self.operators[self.position]
-            work = operator.work
+            parts: list[Segment] = [operator.work, *operator.work.later]
+            work = parts[self.segment]
             if self.index == 0:
                 operator.move("running")
             io_ticks = int((work.storage_read_gb / 20) / self.tick_length)
@@ -154,7 +157,10 @@ class Container:
                     cpu_ticks = 1
             if io_ticks + cpu_ticks > 0:
                 break
-            self.position += 1
+            if self.segment + 1 < len(parts):
+                self.segment += 1
+                continue
+            self.position, self.segment = self.position + 1, 0
             if self.position == len(self.operators):
                 raise Crash("stop iteration")
         if work.memory_gb is not None:
@@ -168,7 +174,10 @@ class Container:
         if self.memory > self.assignment.ram:
             return
         self.index += 1
-        if self.index == io_ticks + cpu_ticks:
+        if self.index == io_ticks + cpu_ticks and self.segment + 1 < len(parts):
+            self.segment, self.index = self.segment + 1, 0
+        elif self.index == io_ticks + cpu_ticks:
+            self.segment = 0
             operator.move("completed")
             self.position += 1
             self.completed_operators += 1
@@ -229,6 +238,7 @@ class Pool:
         for container in self.active_containers:
             before = container.memory
             container.tick()
+            container.held.append(container.memory)
             self.consumed += container.memory - before
             if container.completed:
                 self.consumed += 0.0 - container.memory
@@ -263,15 +273,21 @@ class Pool:
             self.suspending_containers.append(container)
 
     def create(self, lakehouse: "Lakehouse", assignments: list[Assignment]) -> None:
-        if sum(each.cpu for each in assignments) > self.avail_cpu_pool:
+        if not assignments:
+            return  # what is free may be below zero by a rounding
+        if math.fsum(each.cpu for each in assignments) > self.avail_cpu_pool:
             raise Crash("overallocated CPU")
-        if sum(each.ram for each in assignments) > self.avail_ram_pool and not self.params.allow_memory_overcommit:
+        if (
+            math.fsum(each.ram for each in assignments) > self.avail_ram_pool
+            and not self.params.allow_memory_overcommit
+        ):
             raise Crash("overallocated RAM")
         for assignment in assignments:
             if len(assignment.ops) != 1 and not self.params.multi_operator_containers:
                 raise Crash("exactly 1 operator")
-            lakehouse.containers += 1
-            self.active_containers.append(Container(lakehouse.containers, assignment, self.params, self.compat))
+            container = Container(len(lakehouse.containers) + 1, assignment, self.params, self.compat)
+            lakehouse.containers.append(container)
+            self.active_containers.append(container)
             self.avail_cpu_pool -= assignment.cpu
             self.avail_ram_pool -= assignment.ram
             self.correct()
@@ -321,7 +337,7 @@ class Lakehouse:
         self.num_pools = params.num_pools
         self.executor = self.clock = self
         self.now = -1
-        self.containers = 0
+        self.containers: list[Container] = []
         self.pipelines: list[Pipeline] = []
         self.assignments = self.suspensions = 0
         self.errors: Counter[str] = Counter()

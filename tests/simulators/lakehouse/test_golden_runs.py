@@ -43,7 +43,9 @@ def golden_runs() -> Iterator[dict[str, Any]]:
 def replay(golden: dict[str, Any]) -> RunResult:
     values = {**ORIGINAL_DEFAULTS, **golden["params"]}
     params = Params.from_mapping({name: values[name] for name in values if name in Params.__dataclass_fields__})
-    return simulate(read_trace(golden["trace"]), builtin_policy(golden["scheduler"]), params, compat="eudoxia-cur")
+    return simulate(
+        read_trace(golden["trace"], any_order=True), builtin_policy(golden["scheduler"]), params, compat="eudoxia-cur"
+    )
 
 
 def plain(value: object) -> object:

@@ -109,7 +109,10 @@ def tiles(view: RunView, steps: Ladder, said: Findings) -> tuple[Tile, ...]:
 def command_of(view: RunView) -> str:
     """The command that repeats the run."""
     settings = view.settings
-    words = ["thekla", "run", settings.problem.name, "--suite", settings.problem.suite]
+    words = ["thekla", "run", settings.problem.name]
+    if not settings.problem.arguments:
+        words += ["--suite", settings.problem.suite]
+    words += [word for name, value in settings.problem.arguments.items() for word in (f"--{name}", str(value))]
     for part in ("preset", "strategy", "generator"):
         if part in settings.components:
             words += [f"--{part}", settings.components[part].name]
@@ -132,7 +135,9 @@ def facts_of(view: RunView, *, run: str) -> tuple[tuple[str, str], ...]:
     settings = view.settings
     instances = ", ".join(f"{len(members)} {split}" for split, members in settings.instances.items())
     if view.holdout is not None:
-        instances += f", {len(view.holdout.instances)} hold-out (drawn at the end)"
+        instances += (
+            f", {len(view.holdout.instances)} hold-out ({'fixed' if view.holdout.fixed else 'drawn at the end'})"
+        )
     rows = [
         ("run", run),
         ("problem", f"{settings.problem.name} {settings.problem_version}, suite {settings.problem.suite}"),
@@ -145,7 +150,7 @@ def facts_of(view: RunView, *, run: str) -> tuple[tuple[str, str], ...]:
         ("chain head", view.chain),
         ("events", f"{view.events:,}"),
     ]
-    if view.holdout is not None:
+    if view.holdout is not None and not view.holdout.fixed:
         rows.insert(-2, ("hold-out key", view.holdout.key))
     for part, component in settings.components.items():
         arguments = json.dumps(component.arguments, ensure_ascii=False, sort_keys=True) if component.arguments else ""

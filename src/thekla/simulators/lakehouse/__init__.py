@@ -35,7 +35,9 @@ Corrected by `thekla` only, because it changes results:
   limit, not at the next whole second.
 """
 
-from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .accounting import Amount, Cause, account
+from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
+from .confidence import MeanInterval, mean_interval, paired_interval
 from .engine import simulate
 from .estimators import Estimator, noisy_estimator
 from .generation import (
@@ -46,47 +48,102 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .guest import guest_source
+from .ideal import ideal_ticks
+from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
-from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
-from .results import RunResult
-from .shim import eudoxia_imports
+from .policies import (
+    BUILTIN_POLICIES,
+    ORACLE_POLICIES,
+    builtin_policy,
+    load_policy,
+    oracle_policy,
+    policy_source,
+)
+from .record import record, statistics_record
+from .results import CallReport, RunResult
+from .retiming import as_generated, jittered, snapped
+from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
+from .settings import Settings
+from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
-from .traces import TraceFormatError, read_trace, write_trace
-from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
+from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
+from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
+from .traces import TraceFormatError, load_trace, read_trace, write_trace
+from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
 __all__ = [
     "BUILTIN_POLICIES",
+    "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
+    "ORACLE_POLICIES",
     "PUBLISHED_SEEDS",
+    "RULES",
+    "SUITES",
+    "Amount",
+    "CallReport",
     "Calls",
+    "Cause",
+    "ClassScores",
     "ClassStatistics",
     "Compat",
+    "ContainerLife",
+    "ContainerLives",
+    "EndKind",
     "Estimator",
     "FaultKind",
     "GeneratorRevision",
+    "MeanInterval",
     "Message",
+    "OperatorRun",
     "OperatorSpec",
     "Params",
+    "PipelineOutcome",
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
     "RunResult",
     "Scheduler",
+    "Scores",
+    "Segment",
+    "Settings",
     "Statistics",
+    "Suite",
+    "SuiteSplit",
+    "SyntheticParams",
+    "Tenant",
     "Trace",
     "TraceFormatError",
     "Work",
     "WorkloadParams",
+    "account",
+    "as_generated",
     "builtin_policy",
     "eudoxia_imports",
     "generate_trace",
     "guest_source",
+    "ideal_ticks",
+    "jain_index",
+    "jittered",
     "load_policy",
+    "load_trace",
     "loop_trace",
+    "mean_interval",
     "noisy_estimator",
+    "offered_load",
+    "oracle_policy",
+    "paired_interval",
+    "pipeline_outcomes",
     "policy_source",
     "published_traces",
     "read_trace",
+    "record",
+    "score",
     "simulate",
+    "snapped",
+    "statistics_record",
+    "suite",
+    "synthetic_trace",
+    "write_suite",
     "write_trace",
 ]

@@ -7,10 +7,10 @@ from types import ModuleType
 
 from .views import names
 
-__all__ = ["eudoxia_imports"]
+__all__ = ["EUDOXIA_PATHS", "eudoxia_imports"]
 
 # Every path offers every name: which of them a name stands under differs between the revisions.
-_PATHS = (
+EUDOXIA_PATHS = (
     "eudoxia",
     "eudoxia.executor",
     "eudoxia.executor.assignment",
@@ -21,6 +21,7 @@ _PATHS = (
     "eudoxia.workload.pipeline",
     "eudoxia.workload.runtime_status",
 )
+"""Modules of Eudoxia that policies import from."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def eudoxia_imports() -> Iterator[None]:
     taken = sorted(name for name in sys.modules if name == "eudoxia" or name.startswith("eudoxia."))
     if taken:
         raise RuntimeError(f"{taken[0]!r} is imported already; use a process without it")
-    modules = {path: _module(path) for path in _PATHS}
+    modules = {path: _module(path) for path in EUDOXIA_PATHS}
     for path, module in modules.items():
         parent, _, last = path.rpartition(".")
         if parent:

@@ -15,6 +15,7 @@ __all__ = [
     "OperatorSpec",
     "PipelineSpec",
     "PriorityClass",
+    "Segment",
     "Trace",
     "Work",
     "visiting_order",
@@ -52,8 +53,8 @@ CPU_SCALINGS: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
-    """What an operator truly needs.
+class Segment:
+    """A scan of some input and the computing that follows it.
 
     Args:
         cpu_seconds: CPU time on one CPU, in seconds, >= 0.
@@ -79,9 +80,29 @@ class Work:
                 raise ValueError(f"{name} is {value!r}; give a finite number >= 0")
 
     @property
-    def peak_memory_gb(self) -> float:
+    def held_memory_gb(self) -> float:
         """Memory held in the CPU phase, in GB."""
         return self.storage_read_gb if self.memory_gb is None else self.memory_gb
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work(Segment):
+    """What an operator truly needs: its first segment, and those that it runs `later`, in order.
+
+    A killed operator starts again with its first segment.
+    """
+
+    later: tuple[Segment, ...] = ()
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """All segments, in the order in which they run."""
+        return (self, *self.later)
+
+    @property
+    def peak_memory_gb(self) -> float:
+        """Memory with which the operator never runs out of it, in GB."""
+        return max(segment.held_memory_gb for segment in self.segments)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +118,8 @@ class OperatorSpec:
 class PipelineSpec:
     """A directed acyclic graph of operators that arrives at once.
 
-    Operators are listed parents first. `arrival_seconds` is counted from the start of the trace.
+    Operators are listed parents first. `arrival_seconds` is counted from the start of the trace. `tenant` names who
+    sent it; a scheduler is not told.
 
     Raises:
         ValueError: There is no operator, an operator names a parent that is not listed before it, or the arrival is
@@ -108,6 +130,7 @@ class PipelineSpec:
     arrival_seconds: float
     priority: PriorityClass
     operators: tuple[OperatorSpec, ...]
+    tenant: str = ""
 
     def __post_init__(self) -> None:
         if not self.operators:
