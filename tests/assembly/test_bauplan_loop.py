@@ -102,7 +102,7 @@ def test_a_prompt_can_be_looked_at_as_it_was_sent(runs: Path, capsys: pytest.Cap
 
 
 def test_richer_feedback_is_an_option(runs: Path) -> None:
-    _, server = loop(by_attempts, runs, problem="toy", suite="single", proposals=6, feedback="trace")
+    _, server = loop(by_attempts, runs, problem="toy", suite="single", proposals=5, feedback="trace")
     said = " ".join(one["content"] for one in server.log[-1].request["messages"])
     assert "ZeroDivisionError" in said
     assert "Per instance: x1.0" in said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -22,6 +22,7 @@ from thekla.core.journal import (
     payload_of,
     program_from_blob,
 )
+from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
 from thekla.core.run import IMPORT, SEED, Spending
@@ -175,7 +176,7 @@ class RunView:
         candidates: In the order in which their outcomes were told; seeds come first.
         stop_reason: Why no more was asked; empty while the search goes on.
         winner: The finalist that was best on validation, once the run is closed.
-        leader: The best on train so far (the first of equals).
+        leader: The preferred on train so far (the first of equals).
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
         earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
@@ -335,7 +336,7 @@ class _Fold:
         objective = self.settings.objectives[0]
         curve = _curve(self.candidates, objective)
         by_id = {candidate.id: candidate for candidate in self.candidates if candidate.id is not None}
-        leader = by_id[curve[-1].candidate] if curve else None
+        leader = _leader(self.candidates, self.settings.objectives)
         winner = by_id.get(self.closed.winner) if self.closed and self.closed.winner else None
         seed = next((candidate for candidate in self.candidates if candidate.operator == SEED), None)
         shown = [seed, leader, winner, *(by_id.get(name) for name in self.finalists)]
@@ -397,6 +398,12 @@ def _curve(candidates: Iterable[CandidateView], objective: Objective) -> tuple[C
         if not points or objective.gain(score) > objective.gain(points[-1].score):
             points.append(CurvePoint(evaluation=candidate.evaluation, score=score, candidate=candidate.id))
     return tuple(points)
+
+
+def _leader(candidates: Iterable[CandidateView], objectives: Sequence[Objective]) -> CandidateView | None:
+    """The preferred on train."""
+    found = [(each, each.outcome.scores) for each in candidates if each.id and isinstance(each.outcome, Scored)]
+    return found[by_preference(objectives, [scores for _, scores in found])[0]][0] if found else None
 
 
 def _failures(candidates: Iterable[CandidateView]) -> tuple[FailureCount, ...]:

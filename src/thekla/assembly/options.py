@@ -36,6 +36,8 @@ class RunOptions(BaseModel):
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         from_run: A closed run whose best programs start this one.
+        readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
+        tolerance: The share of the best score that may be given up for a simpler program.
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -61,6 +63,8 @@ class RunOptions(BaseModel):
     sandbox: str = "strict"
     tune: bool = False
     from_run: str | None = None
+    readable: bool = False
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
     preset: str | None = None
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 

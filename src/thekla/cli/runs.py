@@ -70,6 +70,14 @@ def run(
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
     from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
+    readable: Annotated[
+        bool | None,
+        typer.Option("--readable/--any", help="Prefer simpler programs among nearly equal ones.", show_default="--any"),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.999, help="Share of the score that --readable may give up.", show_default="0.01"),
+    ] = None,
     traces: Traces = None,
     objective: ObjectiveName = None,
     params: ParamsFile = None,
@@ -100,6 +108,8 @@ def run(
         "sandbox": sandbox,
         "tune": tune,
         "from_run": from_run,
+        "readable": readable,
+        "tolerance": tolerance,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
     }
