@@ -79,8 +79,11 @@ def house(monkeypatch: pytest.MonkeyPatch, seen: RunView, journal: JournalBuilde
             RunRow(run_id=f"bad{ESCAPE}", status="unreadable", evaluations=0, best=None, **lost, **common),
         ]
 
-    def ladder(problem: str, suite: str, split: str, *, sandbox: str, workers: int) -> list[LadderRow]:
+    def ladder(
+        problem: str, suite: str, split: str, *, sandbox: str, workers: int, arguments: Mapping[str, str]
+    ) -> list[LadderRow]:
         calls["ladder"] = (problem, suite, split, sandbox, workers)
+        calls["arguments"] = arguments
         names: dict[str, Any] = {"objective": "latency", "unit": "s"}
         return [
             LadderRow(name="idle", role="trivial", score=None, failed="invalid: ends nothing", **names),
@@ -90,8 +93,11 @@ def house(monkeypatch: pytest.MonkeyPatch, seen: RunView, journal: JournalBuilde
             LadderRow(name="exact-size", role="oracle", score=981.0, source="hidden truth", **names),
         ]
 
-    def evaluate(problem: str, file: Path, suite: str, split: str, *, sandbox: str, workers: int) -> Outcome:
+    def evaluate(
+        problem: str, file: Path, suite: str, split: str, *, sandbox: str, workers: int, arguments: Mapping[str, str]
+    ) -> Outcome:
         calls["evaluate"] = (problem, file, suite, split, sandbox, workers)
+        calls["arguments"] = arguments
         if "broken" in file.read_text():
             return Failed(kind=FailureKind.CRASH, stage="train", message=f"boom {ESCAPE}", traceback="line 1")
         return scored({"t1": 5.0, "t2": 7.0})
@@ -188,6 +194,18 @@ def test_options_reach_the_run(house: dict[str, Any], tmp_path: Path) -> None:
     assert (options.problem, options.seed, options.strategy) == ("queue", 9, "greedy")
     assert (options.evaluations, options.in_flight, options.wall_s, options.from_run) == (12, 4, 5.0, "old-run")
     assert runs == tmp_path
+
+
+@pytest.mark.parametrize("command", [["ladder", "queue"], ["evaluate", "queue", "p.py"], ["run", "queue"]])
+def test_own_traces_travel_as_arguments_of_the_problem_with_absolute_paths(
+    command: list[str], house: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("p.py").write_text("pass\n")
+    assert main([*command, "--traces", "mine", "--objective", "p99_query", "--params", "cluster.toml"]) == 0
+    found = house["run"][0].reference.arguments if command[0] == "run" else house["arguments"]
+    expected = {"traces": str(tmp_path / "mine"), "objective": "p99_query", "params": str(tmp_path / "cluster.toml")}
+    assert found == expected
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_an_instance_result_holds_either_scores_or_a_fault() -> None:
             InstanceResult(scores=scores, fault=given_fault)
 
 
-@given(values=st.lists(finite, min_size=1, max_size=12), aggregate=st.sampled_from(["mean", "median", "min", "max"]))
+@given(
+    values=st.lists(finite, min_size=1, max_size=12), aggregate=st.sampled_from(["mean", "median", "sum", "min", "max"])
+)
 def test_a_fold_aggregates_the_instances(values: list[float], aggregate: str) -> None:
     objective = Objective(name="x", unit="1", direction="minimize", aggregate=aggregate)  # type: ignore[arg-type]  # sampled
     results = {str(i): InstanceResult(scores={"x": value}) for i, value in enumerate(values)}
@@ -66,6 +68,7 @@ def test_a_fold_aggregates_the_instances(values: list[float], aggregate: str) ->
     folds: dict[str, Callable[[list[float]], float]] = {
         "mean": statistics.fmean,
         "median": statistics.median,
+        "sum": math.fsum,
         "min": min,
         "max": max,
     }

@@ -16,6 +16,7 @@ from thekla.core.problem import ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
 from thekla.core.rng import stream
+from thekla.core.values import Data
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.checks import check
 from thekla.evaluation.service import EvaluationService
@@ -77,15 +78,24 @@ def problems() -> list[ProblemRow]:
 
 
 def ladder(
-    problem: str, suite: str = "default", split: str = "train", *, sandbox: str = "strict", workers: int = 2
+    problem: str,
+    suite: str = "default",
+    split: str = "train",
+    *,
+    sandbox: str = "strict",
+    workers: int = 2,
+    arguments: Mapping[str, Data] | None = None,
 ) -> list[LadderRow]:
     """Every baseline on the instances of a split, the published figures and the bound.
+
+    Args:
+        arguments: Of the problem.
 
     Raises:
         ConfigError: There is no such problem, suite or split, or it is the hold-out.
         SandboxError: The sandbox cannot be had.
     """
-    reference = ProblemRef(name=problem, suite=suite)
+    reference = ProblemRef(name=problem, suite=suite, arguments=arguments or {})
     package = build_package(reference)
     instances = instances_of(package.problem, _split(split))
 
@@ -122,15 +132,25 @@ def ladder(
 
 
 def evaluate(
-    problem: str, file: Path, suite: str = "default", split: str = "train", *, sandbox: str = "strict", workers: int = 2
+    problem: str,
+    file: Path,
+    suite: str = "default",
+    split: str = "train",
+    *,
+    sandbox: str = "strict",
+    workers: int = 2,
+    arguments: Mapping[str, Data] | None = None,
 ) -> Outcome:
     """A program from a file, on the instances of a split.
+
+    Args:
+        arguments: Of the problem.
 
     Raises:
         ConfigError: As `ladder`, or the file cannot be read.
         SandboxError: The sandbox cannot be had.
     """
-    reference = ProblemRef(name=problem, suite=suite)
+    reference = ProblemRef(name=problem, suite=suite, arguments=arguments or {})
     package = build_package(reference)
     instances = instances_of(package.problem, _split(split))
     try:

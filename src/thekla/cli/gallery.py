@@ -10,7 +10,18 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED
-from thekla.cli.options import JsonFlag, Sandbox, Suite, Workers, open_split, sandbox_tier
+from thekla.cli.options import (
+    JsonFlag,
+    ObjectiveName,
+    ParamsFile,
+    Sandbox,
+    Suite,
+    Traces,
+    Workers,
+    open_split,
+    problem_arguments,
+    sandbox_tier,
+)
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Scored
 from thekla.core.values import Data
@@ -57,6 +68,9 @@ def ladder(
     *,
     suite: Suite = "default",
     split: SplitName = "train",
+    traces: Traces = None,
+    objective: ObjectiveName = None,
+    params: ParamsFile = None,
     sandbox: Sandbox = "strict",
     workers: Workers = 2,
     as_json: JsonFlag = False,
@@ -65,11 +79,22 @@ def ladder(
     from thekla import assembly
 
     chosen = open_split(split)
-    rows = assembly.ladder(problem, suite, chosen, sandbox=sandbox_tier(sandbox), workers=workers)
+    rows = assembly.ladder(
+        problem,
+        suite,
+        chosen,
+        sandbox=sandbox_tier(sandbox),
+        workers=workers,
+        arguments=problem_arguments(traces, objective, params),
+    )
     if as_json:
         output.print_json(ladder_data(rows))
     else:
-        output.ladder(rows, title=f"{problem}, suite {suite}, {chosen}")
+        output.ladder(rows, title=f"{problem}, {_place(suite, traces)}, {chosen}")
+
+
+def _place(suite: str, traces: Path | None) -> str:
+    return f"suite {suite}" if traces is None else f"traces of {traces.name or traces}"
 
 
 def ladder_data(rows: Sequence[LadderRow]) -> Data:
@@ -84,6 +109,9 @@ def evaluate(
     *,
     suite: Suite = "default",
     split: SplitName = "train",
+    traces: Traces = None,
+    objective: ObjectiveName = None,
+    params: ParamsFile = None,
     sandbox: Sandbox = "strict",
     workers: Workers = 2,
     as_json: JsonFlag = False,
@@ -94,7 +122,15 @@ def evaluate(
     chosen = open_split(split)
     if not file.is_file():
         raise ConfigError(f"{str(file)!r} is no file; name a program to evaluate")
-    outcome = assembly.evaluate(problem, file, suite, chosen, sandbox=sandbox_tier(sandbox), workers=workers)
+    outcome = assembly.evaluate(
+        problem,
+        file,
+        suite,
+        chosen,
+        sandbox=sandbox_tier(sandbox),
+        workers=workers,
+        arguments=problem_arguments(traces, objective, params),
+    )
     if isinstance(outcome, Failed):
         _say_failed(outcome, as_json=as_json)
         raise typer.Exit(FAILED)
@@ -102,7 +138,7 @@ def evaluate(
         output.print_json(_scored_data(outcome))
         return
     rows = [(name, number(value)) for name, value in [*outcome.scores.items(), *outcome.measures.items()]]
-    output.table(("on all instances", "value"), rows, title=f"{problem}, suite {suite}, {chosen}")
+    output.table(("on all instances", "value"), rows, title=f"{problem}, {_place(suite, traces)}, {chosen}")
     names = list(outcome.scores)
     cells = [
         (instance, *(number(result.scores.get(name)) for name in names))

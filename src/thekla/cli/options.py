@@ -10,7 +10,20 @@ import typer
 from thekla.core.errors import ConfigError
 from thekla.core.problem import Split
 
-__all__ = ["MOST_SEED", "JsonFlag", "Runs", "Sandbox", "Suite", "Workers", "open_split", "sandbox_tier"]
+__all__ = [
+    "MOST_SEED",
+    "JsonFlag",
+    "ObjectiveName",
+    "ParamsFile",
+    "Runs",
+    "Sandbox",
+    "Suite",
+    "Traces",
+    "Workers",
+    "open_split",
+    "problem_arguments",
+    "sandbox_tier",
+]
 
 MOST_SEED = 2**63 - 1  # what a run file can hold as an integer
 
@@ -24,6 +37,27 @@ Workers: TypeAlias = Annotated[int, typer.Option("--workers", min=1, help="Proce
 Sandbox: TypeAlias = Annotated[
     str, typer.Option("--sandbox", help="`strict`, or `trusted` for no protection at all (marks every score).")
 ]
+
+
+Traces: TypeAlias = Annotated[
+    Path | None, typer.Option("--traces", help="Folder of your own traces, for problems that take them.")
+]
+ObjectiveName: TypeAlias = Annotated[
+    str | None, typer.Option("--objective", help="What your traces are scored by, as in p99_query.")
+]
+ParamsFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--params", help="Parameters of your cluster.", show_default="params.toml in --traces")
+]
+
+
+def problem_arguments(traces: Path | None, objective: str | None, params: Path | None) -> dict[str, str]:
+    """The arguments of a problem that options name; paths are absolute, so that a run can be resumed anywhere."""
+    given = {
+        "traces": traces and str(traces.resolve()),
+        "objective": objective,
+        "params": params and str(params.resolve()),
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def sandbox_tier(name: str) -> str:

@@ -161,6 +161,7 @@ Outcome: TypeAlias = Scored | Failed
 AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
+    "sum": math.fsum,
     "min": min,
     "max": max,
 }

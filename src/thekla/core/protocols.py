@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Usage
 from thekla.core.events import Event
@@ -21,6 +21,7 @@ __all__ = [
     "Facts",
     "Generator",
     "Guest",
+    "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
     "Referee",
@@ -131,6 +132,25 @@ class Referee(Protocol):
 
     def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
         """The result of the guest's program; a `GuestFault` becomes a fault of the result."""
+
+
+@runtime_checkable
+class PairedReferee(Referee, Protocol):
+    """A referee that compares a program with a reference, each in a guest of its own, in one slot.
+
+    It is asked through `judge_beside`; `judge` refuses.
+    """
+
+    @property
+    def reference(self) -> Program:
+        """The program of the second guest."""
+
+    def judge_beside(self, guest: Guest, reference: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+        """The result of the first guest's program, with the reference's guest at hand.
+
+        Raises:
+            SandboxError: The reference failed.
+        """
 
 
 class ProblemPackage(Protocol):

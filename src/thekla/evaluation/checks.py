@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 
 from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Function, Interface
@@ -31,14 +32,10 @@ def check(program: Program, interface: Interface) -> Failed | None:
             return _failed(FailureKind.SYNTAX, f"{where}: {error.msg}")
         except (ValueError, RecursionError, MemoryError) as error:
             return _failed(FailureKind.SYNTAX, f"{path} cannot be parsed: {error}")
-    defined = {
-        node.name: node
-        for text, tree in trees.items()
-        if text == _entry(program)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    assigned = _assigned_names(trees.get(_entry(program)))
+    entry = trees.get(_entry(program))
+    top_level = list(_top_level(entry.body)) if entry else []
+    defined = {node.name: node for node in top_level if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    assigned = _assigned_names(top_level)
     for function in interface.functions:
         node = defined.get(function.name)
         if node is None:
@@ -57,10 +54,21 @@ def _entry(program: Program) -> str:
     return "program.py" if "program.py" in dict(program.files) else program.files[0][0]
 
 
-def _assigned_names(tree: ast.Module | None) -> set[str]:
+def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements whose names become the module's, those under `if`, `try`, `with` and loops included."""
+    for statement in body:
+        yield statement
+        for block in ("body", "orelse", "finalbody"):
+            if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                yield from _top_level(getattr(statement, block, ()))
+        for handler in getattr(statement, "handlers", ()):
+            yield from _top_level(handler.body)
+
+
+def _assigned_names(top_level: Iterable[ast.stmt]) -> set[str]:
     """Names bound at the top level otherwise than by `def`: assignment and import."""
     names: set[str] = set()
-    for node in tree.body if tree else ():
+    for node in top_level:
         if isinstance(node, ast.Assign):
             names.update(target.id for target in node.targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.Import | ast.ImportFrom):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
-from thekla.core.protocols import ProblemPackage, Sandbox
+from thekla.core.protocols import Guest, PairedReferee, ProblemPackage, Sandbox
 from thekla.core.rng import derive_seed
 
 __all__ = ["judge_job"]
@@ -21,7 +21,7 @@ def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> 
     try:
         guest = sandbox.open(job.program, interface, job.limits, seed=guest_seed)
         try:
-            result = package.referee.judge(guest, job.instance, seed=job.seed)
+            result = _judged(package, sandbox, guest, job, guest_seed)
         finally:
             guest.close()
             usage = guest.usage
@@ -32,3 +32,18 @@ def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> 
     except SandboxError as error:
         result = InstanceResult(fault=Fault(kind=FailureKind.INFRASTRUCTURE, message=str(error)))
     return EvaluationDone(job=job, result=result, usage=usage, tier=sandbox.tier)
+
+
+def _judged(package: ProblemPackage, sandbox: Sandbox, guest: Guest, job: EvaluationJob, seed: int) -> InstanceResult:
+    """What the referee says; one that compares gets a guest with its reference beside the candidate's."""
+    referee = package.referee
+    if not isinstance(referee, PairedReferee):
+        return referee.judge(guest, job.instance, seed=job.seed)
+    try:
+        beside = sandbox.open(referee.reference, package.problem.interface, job.limits, seed=seed)
+    except GuestFault as fault:
+        raise SandboxError(f"the reference cannot be loaded ({fault.kind}): {fault.message}") from fault
+    try:
+        return referee.judge_beside(guest, beside, job.instance, seed=job.seed)
+    finally:
+        beside.close()

@@ -77,6 +77,10 @@ BLOB_BY_DIGEST: Final = _text(select(TABLES["blob"]).where(TABLES["blob"].c.dige
 FACT_BY_KEY: Final = {
     name: _text(select(TABLES[name]).where(TABLES[name].c.key == bindparam("key"))) for name in FACT_TABLES
 }
+KEYS: Final = {
+    "blob": _text(select(TABLES["blob"].c.digest)),
+    **{name: _text(select(TABLES[name].c.key)) for name in FACT_TABLES},
+}
 
 
 def open_to_write(path: Path, *, synchronous: Literal["FULL", "NORMAL"], create: bool = False) -> sqlite3.Connection:

@@ -34,7 +34,7 @@ from thekla.storage.rows import (
     foreign_run,
     unpack_blob,
 )
-from thekla.storage.schema import BLOB_BY_DIGEST, FACT_BY_KEY, ROWS_AFTER, open_to_write, write
+from thekla.storage.schema import BLOB_BY_DIGEST, FACT_BY_KEY, KEYS, ROWS_AFTER, open_to_write, write
 
 __all__ = ["RunFile", "recover"]
 
@@ -71,6 +71,7 @@ class RunFile:
         """What was restored when the file was opened, None if it was whole."""
         self._rows = dict(contents.rows)
         self._chain = contents.chain
+        self._keys: dict[str, set[int]] = {}
         self._reading = reading
         self._writing = writing
         self._lock = threading.Lock()
@@ -206,9 +207,10 @@ class RunFile:
         digest = sha256(data).hexdigest()
         with self._lock:
             writing = self._writer()
-            if not self._select(BLOB_BY_DIGEST, {"digest": digest}):
+            if not self._find("blob", BLOB_BY_DIGEST, digest=digest):
                 writing.insert(writing.normal, "blob", [blob_row(self._rows["blob"], digest, data)])
                 self._rows["blob"] += 1
+                self._note("blob", digest)
         return digest
 
     def blob(self, digest: str) -> bytes:
@@ -219,7 +221,7 @@ class RunFile:
             StorageError: They are not what they were.
         """
         with self._lock:
-            rows = self._select(BLOB_BY_DIGEST, {"digest": digest})
+            rows = self._find("blob", BLOB_BY_DIGEST, digest=digest)
         if not rows:
             raise KeyError(f"no blob {digest} in run {self.run_id}")
         return unpack_blob(rows[0], where=str(self.path))
@@ -227,7 +229,7 @@ class RunFile:
     def fact(self, table: FactTable, key: str) -> Mapping[str, Data] | None:
         """The fact of that key, None if there is none."""
         with self._lock:
-            rows = self._select(FACT_BY_KEY[table], {"key": key})
+            rows = self._find(table, FACT_BY_KEY[table], key=key)
         return fact_of(table, rows[0], where=str(self.path))[1] if rows else None
 
     def facts(self, table: FactTable) -> Iterator[tuple[str, Mapping[str, Data]]]:
@@ -249,6 +251,30 @@ class RunFile:
             except sqlite3.IntegrityError as error:
                 raise already_recorded(self.run_id, table, key) from error
             self._rows[table] += 1
+            self._note(table, key)
+
+    def _find(self, table: str, statement: str, **key: str) -> Sequence[Sequence[object]]:
+        """The row with a key; a key that was never written costs no query.
+
+        A writer alone knows that nobody else writes. Its hashes of keys may collide, which costs a query and no more.
+        """
+        if self._writing is not None and hash(*key.values()) not in self._known(table):
+            return ()
+        return self._select(statement, key)
+
+    def _known(self, table: str) -> set[int]:
+        self._refuse_closed()
+        if table not in self._keys:
+            try:
+                with contextlib.closing(self._reading.execute(KEYS[table])) as cursor:
+                    self._keys[table] = {hash(key) for (key,) in cursor}
+            except sqlite3.Error as error:
+                raise sqlite_fault(error, self.path) from error
+        return self._keys[table]
+
+    def _note(self, table: str, key: str) -> None:
+        if table in self._keys:
+            self._keys[table].add(hash(key))
 
     def _rows_of(self, table: str, after: int) -> Iterator[Sequence[object]]:
         while True:

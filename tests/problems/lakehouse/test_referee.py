@@ -144,5 +144,5 @@ def test_feedback_counts_what_completed_and_names_no_need() -> None:
 
 
 def test_unknown_objective_is_refused() -> None:
-    with pytest.raises(ValueError, match="'throughput'"):
-        LakehouseReferee("throughput")
+    with pytest.raises(ValueError, match="'speed'"):
+        LakehouseReferee("speed")

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any
+from pathlib import Path
+from typing import TypeAlias
 
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
-from thekla.core.problem import Baseline, Instance, Measure, Objective, Problem, Stage
+from thekla.core.problem import Baseline, Instance, Objective, Problem, Split, Stage
 from thekla.core.program import Program
-from thekla.core.values import digest_of
-from thekla.simulators.lakehouse import policy_source
+from thekla.problems.folder import ProblemFolder
+from thekla.simulators.lakehouse import Settings, as_generated, oracle_policy, policy_source
 
 from .bound import penalised_latency_bound
+from .goals import GOALS, PENALTY, Goal, penalty_seconds
 from .interface import VOCABULARY, interface
-from .oracle import oracle_scheduler
-from .referee import PENALTY, LakehouseReferee, judge_scheduler, penalty_seconds
-from .workloads import SUITES, drawn_holdout, probes, scene, smoke, splits
+from .own_traces import read_own_traces
+from .referee import LakehouseReferee, judge_scheduler
+from .workloads import Scene, drawn_holdout, probes, scene, smoke, splits
 
-__all__ = ["LakehousePackage", "build", "exploits", "suites"]
+__all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build", "exploits", "suites"]
 
-_HERE = files(__package__)
-_SIMULATOR = files("thekla.simulators.lakehouse")
+OWN = "traces"
+"""Suite of a package of a user's own traces."""
+
+Scenes: TypeAlias = Callable[[str], Scene]
+
+_FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.lakehouse",), wheels=("numpy",))
+
+_USUAL_OPERATORS = 5_000  # of the largest listed traces, for which the limits were measured
 
 _SCORES = {
     "adjusted_latency": (
@@ -46,75 +49,99 @@ _SCORES = {
 
 def suites() -> Mapping[str, str]:
     """The suites of the problem, each with a line on what it is for."""
-    return SUITES
+    return _FOLDER.suites
 
 
 def exploits() -> Mapping[str, Program]:
     """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return {
-        entry.name.removesuffix(".py"): Program.from_text(entry.read_text(encoding="utf-8"))
-        for entry in sorted(_HERE.joinpath("exploits").iterdir(), key=lambda each: each.name)
-        if entry.name.endswith(".py") and not entry.name.startswith("_")
-    }
+    return _FOLDER.programs("exploits")
 
 
-@lru_cache(maxsize=len(SUITES))
-def build(suite: str = "default") -> LakehousePackage:
-    """The package of a suite, made once per process.
+def build(suite: str = "default", *, traces: str = "", objective: str = "", params: str = "") -> LakehousePackage:
+    """The package of a suite, or of a user's own traces under a goal of theirs.
+
+    Args:
+        traces: Folder of the user's own traces (an absolute path); empty for a suite.
+        objective: A name of `goals.GOALS` for own traces; by default the penalty form.
+        params: Parameter file of their cluster (an absolute path); by default `params.toml` in the folder.
 
     Raises:
-        ConfigError: There is no such suite.
+        ConfigError: There is no such suite or goal, or the folder is not what it must be.
     """
-    if suite not in SUITES:
-        known = "; ".join(f"{name}: {doc}" for name, doc in SUITES.items())
-        raise ConfigError(f"problem 'lakehouse' has no suite {suite!r}; use one of: {known}")
+    if traces:
+        if suite not in ("default", OWN):
+            raise ConfigError(f"own traces have no suite {suite!r}; leave the suite out")
+        return OwnTracesPackage(traces, objective or PENALTY, params)
+    if objective or params:
+        raise ConfigError("an objective and parameters are chosen for own traces only; name their folder with --traces")
+    return _listed(suite)
+
+
+@lru_cache(maxsize=8)
+def _listed(suite: str) -> LakehousePackage:
+    """The package of a suite, made once per process."""
+    _FOLDER.require_suite(suite)
     return LakehousePackage(suite)
 
 
 class LakehousePackage:
     """One suite of the lakehouse; see `thekla.core.protocols.ProblemPackage`."""
 
-    def __init__(self, suite: str) -> None:
+    def __init__(self, suite: str, *, objective: Objective | None = None, scene: Scenes = scene) -> None:
         self._suite = suite
-        self._data: dict[str, Any] = tomllib.loads(_HERE.joinpath("problem.toml").read_text(encoding="utf-8"))
-        self._objective = Objective(**self._data["suites"][suite]["objective"])
+        self._objective = objective or _FOLDER.objectives(suite)[0]
+        self._scene = scene
 
     @cached_property
     def problem(self) -> Problem:
         """The problem as data."""
-        published = self._data["published"].items() if self._suite != "default" else ()
+        stages = (
+            Stage(name="smoke", instances=(smoke(self._suite),)),
+            Stage(name="probe", instances=probes(self._suite)),
+        )
+        return self._problem(
+            _SCORES[self._objective.name], splits(self._suite), stages, published=_FOLDER.published(self._suite)
+        )
+
+    def _problem(
+        self,
+        score: str,
+        instances: Mapping[Split, tuple[Instance, ...]],
+        stages: tuple[Stage, ...],
+        *,
+        published: Mapping[str, tuple[float, str]],
+        fixed_holdout: bool = False,
+    ) -> Problem:
         return Problem(
-            name=self._data["name"],
-            version=self._data["version"],
+            name=_FOLDER.name,
+            version=_FOLDER.data["version"],
             suite=self._suite,
-            statement=_HERE.joinpath("statement.md").read_text(encoding="utf-8") + _SCORES[self._objective.name],
+            statement=_FOLDER.text("statement.md") + score,
             interface=interface(),
             objectives=(self._objective,),
-            seeds=(_program("seeds/fifo.py"),),
-            instances=splits(self._suite),
-            stages=(
-                Stage(name="smoke", instances=(smoke(self._suite),)),
-                Stage(name="probe", instances=probes(self._suite)),
-            ),
-            measures=tuple(Measure(**each) for each in self._data["measures"]),
+            seeds=(_FOLDER.program("seeds/fifo.py"),),
+            instances=instances,
+            stages=stages,
+            measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
-            published={name: (float(each["value"]), each["source"]) for name, each in published},
+            published=published,
+            fixed_holdout=fixed_holdout,
         )
 
     @property
     def suites(self) -> Mapping[str, str]:
         """All suites of the problem, each with a line on what it is for."""
-        return SUITES
+        return _FOLDER.suites
 
     @cached_property
     def referee(self) -> LakehouseReferee:
         """The trusted judge."""
-        return LakehouseReferee(self._objective.name)
+        return LakehouseReferee(self._objective.name, self._scene)
 
-    @cached_property
+    @property
     def limits(self) -> Limits:
         """What one guest may use."""
-        return Limits(**self._data["limits"])
+        return _FOLDER.limits
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -123,7 +150,7 @@ class LakehousePackage:
             Baseline(
                 name="fifo",
                 role="trivial",
-                program=_program("seeds/fifo.py"),
+                program=_FOLDER.program("seeds/fifo.py"),
                 description="first in, first out; the whole pool for one operator at a time (also the seed)",
                 source="Eudoxia's `naive`",
             ),
@@ -142,7 +169,7 @@ class LakehousePackage:
             Baseline(
                 name="shortest-first",
                 role="rule",
-                program=_program("baselines/shortest_first.py"),
+                program=_FOLDER.program("baselines/shortest_first.py"),
                 description="fewest remaining operators first, over all classes; a ninth of the pool's memory each "
                 "(hard-coded), doubled after failures",
             ),
@@ -151,18 +178,7 @@ class LakehousePackage:
     @cached_property
     def evaluator_digest(self) -> str:
         """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
-        try:
-            numpy = version("numpy")
-        except PackageNotFoundError:
-            numpy = ""
-        return digest_of(
-            {
-                "sources": [_sources(_SIMULATOR), _sources(_HERE)],
-                "python": platform.python_version(),
-                "numpy": numpy,
-                "suite": self._suite,
-            }
-        )
+        return _FOLDER.evaluator_digest(self._suite)
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
@@ -176,28 +192,84 @@ class LakehousePackage:
         """
         if baseline.name != "exact-fifo":
             raise ProblemError(f"baseline {baseline.name!r} is no oracle of the lakehouse; run it in a guest")
-        source = _HERE.joinpath("baselines/exact_fifo.py").read_text(encoding="utf-8")
-        setting = scene(instance.id)
-        return judge_scheduler(oracle_scheduler(source, setting.trace), setting, self._objective.name)
+        setting = self._scene(instance.id)
+        return judge_scheduler(oracle_policy(setting.trace), setting, self._objective.name)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""
         if self._objective.name != PENALTY:
             return {}
-        setting = scene(instance.id)
+        setting = self._scene(instance.id)
         return {PENALTY: penalised_latency_bound(setting.trace, setting.params, penalty_seconds(setting.params))}
 
 
-def _program(path: str) -> Program:
-    return Program.from_text(_HERE.joinpath(path).read_text(encoding="utf-8"))
+class OwnTracesPackage(LakehousePackage):
+    """A user's own traces under a goal of theirs."""
+
+    def __init__(self, traces: str, objective: str, params: str = "") -> None:
+        if objective not in GOALS:
+            raise ConfigError(f"there is no objective {objective!r}; use one of {', '.join(GOALS)}")
+        for name, path in (("traces", traces), ("params", params)):
+            if path and not Path(path).is_absolute():
+                raise ConfigError(f"{name} is {path!r}; give an absolute path, so that a run can be resumed anywhere")
+        self._goal = GOALS[objective]
+        self._own = read_own_traces(Path(traces), Path(params) if params else None, self._goal)
+        super().__init__(OWN, objective=self._goal.objective, scene=self._own.scene)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem as data."""
+        stages = (Stage(name="probe", instances=self._own.probes()),)
+        instances = {split: self._own.instances(split) for split in (Split.TRAIN, Split.VALIDATION)}
+        statement = _own_statement(self._goal, self._own.settings)
+        return self._problem(statement, instances, stages, published={}, fixed_holdout=True)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What one guest may use: as for the suites, and in proportion more for traces that are larger."""
+        usual = _FOLDER.limits
+        factor = max(1.0, self._own.largest / _USUAL_OPERATORS)
+        return replace(
+            usual,
+            cpu_s=factor * usual.cpu_s,
+            wall_s=factor * usual.wall_s,
+            memory_mb=int(factor * usual.memory_mb),
+            frame_kib=int(factor * usual.frame_kib),
+        )
+
+    @cached_property
+    def evaluator_digest(self) -> str:
+        """Hash over this folder, the simulator's sources, Python, numpy, the goal, the cluster and the hold-out."""
+        return _FOLDER.evaluator_digest(OWN, objective=self._objective.name, own=self._own.digest)
+
+    def holdout(self, key: bytes) -> Sequence[Instance]:
+        """The traces that the folder holds out: fixed, whatever the key."""
+        return self._own.instances(Split.HOLDOUT)
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        """As for the suites, where memory is not promised twice, which the bound takes for granted."""
+        params = self._own.settings.params
+        if self._objective.name != PENALTY or params.allow_memory_overcommit:
+            return {}
+        trace = self._scene(instance.id).trace
+        in_order = replace(trace, pipelines=tuple(sorted(trace.pipelines, key=lambda each: each.arrival_seconds)))
+        exact = as_generated(in_order, params.ticks_per_second)
+        return {PENALTY: penalised_latency_bound(exact, params, penalty_seconds(params))}
 
 
-def _sources(folder: Traversable) -> list[list[str]]:
-    """Names and digests of all sources under a folder, in order."""
-    found: list[list[str]] = []
-    for entry in sorted(folder.iterdir(), key=lambda each: each.name):
-        if entry.is_dir() and entry.name != "__pycache__":
-            found += [[f"{entry.name}/{name}", digest] for name, digest in _sources(entry)]
-        elif entry.name.endswith((".py", ".toml", ".md")):
-            found.append([entry.name, hashlib.sha256(entry.read_bytes()).hexdigest()])
-    return found
+def _own_statement(goal: Goal, settings: Settings) -> str:
+    params = settings.params
+    lines = [goal.about, "The score of a policy is the mean over the traces."]
+    lines.append(
+        f"Pools: {params.num_pools}, each of {params.cpus_per_pool:g} CPUs and {params.ram_gb_per_pool:g} GB; "
+        f"{params.duration:g} s are simulated."
+    )
+    if params.multi_operator_containers:
+        lines.append("An `Assignment` may hold several operators, which its container runs one after the other.")
+    if params.allow_memory_overcommit:
+        lines.append("Containers may be promised more memory than a pool has; if it runs out, the greediest is killed.")
+    if params.max_job_seconds:
+        lines.append(f"A pipeline is given up {params.max_job_seconds:g} s after its arrival.")
+    if settings.estimator_algo:
+        lines.append("`op.estimate.mem_peak_gb` guesses an operator's peak of memory.")
+    return "\n".join(lines) + "\n"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,34 +12,30 @@ from thekla.core.evaluation import FailureKind, Fault, InstanceResult
 from thekla.core.problem import Instance, Split
 from thekla.core.protocols import Guest
 from thekla.simulators.lakehouse import (
-    LATENCY_WEIGHTS,
     ClassStatistics,
+    Diagnosis,
     Message,
     Params,
     PolicyFault,
-    PriorityClass,
     RunResult,
     Scheduler,
-    Statistics,
+    diagnose,
+    faulty_line,
     simulate,
 )
 
+from .goals import CLASSES, DIVISION, GOALS, PENALTY, penalty_seconds
 from .workloads import Scene, scene
 
-__all__ = ["DIVISION", "PENALTY", "LakehouseReferee", "adjusted_latency", "judge_scheduler", "penalty_seconds"]
+__all__ = [
+    "DIVISION",
+    "PENALTY",
+    "GuestScheduler",
+    "LakehouseReferee",
+    "judge_scheduler",
+    "penalty_seconds",
+]
 
-DIVISION = "adjusted_latency"
-"""Objective of the published loop: weighted mean latency over the share of pipelines that completed."""
-
-PENALTY = "penalised_latency"
-"""Objective of suite `default`: weighted mean latency, every unfinished pipeline counted as `penalty_seconds`."""
-
-_PENALTY_DURATIONS = 2  # Eudoxia's own choice: twice the limit on a job's age; here the trace is the limit
-_CLASSES = {
-    PriorityClass.QUERY: "query",
-    PriorityClass.INTERACTIVE: "interactive",
-    PriorityClass.BATCH_PIPELINE: "batch",
-}
 _FAULT_KINDS = {
     "exception": FailureKind.CRASH,
     "hidden": FailureKind.FORBIDDEN,
@@ -52,13 +47,15 @@ class LakehouseReferee:
     """Judges one program on one instance; equal arguments give equal results.
 
     Args:
-        objective: `DIVISION` or `PENALTY`.
+        objective: A name of `GOALS`.
+        scene: What an instance's id describes; by default the lakehouse's own instances.
     """
 
-    def __init__(self, objective: str) -> None:
-        if objective not in (DIVISION, PENALTY):
-            raise ValueError(f"objective is {objective!r}; use {DIVISION!r} or {PENALTY!r}")
+    def __init__(self, objective: str, scene: Callable[[str], Scene] = scene) -> None:
+        if objective not in GOALS:
+            raise ValueError(f"objective is {objective!r}; use one of {', '.join(GOALS)}")
         self._objective = objective
+        self._scene = scene
 
     def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
         """The guest's policy replayed on the instance's trace. Nothing is random here, so `seed` has no effect.
@@ -68,7 +65,7 @@ class LakehouseReferee:
             MissingExtraError: The trace's generator needs numpy, and it is not installed.
         """
         try:
-            result = judge_scheduler(_GuestScheduler(guest), scene(instance.id), self._objective)
+            result = judge_scheduler(GuestScheduler(guest), self._scene(instance.id), self._objective)
         except GuestFault as fault:
             return InstanceResult(
                 fault=Fault(kind=FailureKind(fault.kind), message=fault.message, traceback=fault.traceback)
@@ -76,7 +73,7 @@ class LakehouseReferee:
         return replace(result, feedback="") if instance.split is Split.HOLDOUT else result
 
 
-class _GuestScheduler:
+class GuestScheduler:
     """A guest's two functions as the scheduler of a simulation."""
 
     def __init__(self, guest: Guest) -> None:
@@ -159,45 +156,24 @@ class _Meter:
 def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str) -> InstanceResult:
     """What a scheduler scores; it must be fresh. What it raises passes through."""
     meter = _Meter(scheduler, setting.params)
-    result = simulate(setting.trace, meter, setting.params, compat="eudoxia-pin")
+    result = simulate(setting.trace, meter, setting.params, setting.compat, estimator=setting.new_estimator())
+    diagnosis = diagnose(setting.trace, setting.params, result, compat=setting.compat)
     if result.fault is not None:
-        return InstanceResult(fault=_fault(result.fault, setting.params))
-    score = adjusted_latency(result.statistics, setting.params, objective)
+        return InstanceResult(fault=_fault(result.fault, setting.params), feedback=diagnosis.text())
+    score = float(GOALS[objective].score(result, setting))
     measures = _measures(result, setting.params) | meter.measures()
     return InstanceResult(
         scores={objective: score},
         measures=measures,
-        feedback=_feedback(result, measures),
+        feedback=_feedback(diagnosis, result, measures),
         behaviour=meter.behaviour,
     )
-
-
-def penalty_seconds(params: Params) -> float:
-    """What an unfinished pipeline counts in the penalty form: twice the trace, more than any latency in it."""
-    return float(_PENALTY_DURATIONS * params.duration)
-
-
-def adjusted_latency(statistics: Statistics, params: Params, objective: str) -> float:
-    """The score in seconds, always finite, lower is better.
-
-    `PENALTY`: a policy that completes nothing scores the penalty itself, and any other one less, since a latency
-    never exceeds the duration.
-
-    `DIVISION`: where something completed it is a weighted mean of latencies, at most the duration D, over a share
-    that completed, at least 1/N for N pipelines: at most D N. Where nothing completed the published form is infinite,
-    and the original drops the trace; here it is D (N + 1), worse than all that can be achieved on the trace.
-    """
-    if objective == PENALTY:
-        value = statistics.adjusted_latency(LATENCY_WEIGHTS, unfinished_penalty_seconds=penalty_seconds(params))
-        return float(value) if math.isfinite(value) else penalty_seconds(params)
-    value = statistics.adjusted_latency(LATENCY_WEIGHTS)
-    return float(value) if math.isfinite(value) else float(params.duration * (statistics.pipelines_created + 1))
 
 
 def _measures(result: RunResult, params: Params) -> dict[str, float]:
     statistics = result.statistics
     measures = {"completed": _completed(statistics.pipelines_all)}
-    for priority, name in _CLASSES.items():
+    for priority, name in CLASSES.items():
         of = statistics.of_class(priority)
         measures[f"completed_{name}"] = _completed(of)
         measures[f"latency_{name}"] = _class_latency(of, penalty_seconds(params))
@@ -217,25 +193,22 @@ def _class_latency(of: ClassStatistics, penalty: float) -> float:
     return (done + (of.arrival_count - of.completion_count) * penalty) / of.arrival_count
 
 
-def _feedback(result: RunResult, measures: Mapping[str, float]) -> str:
-    """What the policy itself could have counted, in words."""
+def _feedback(diagnosis: Diagnosis, result: RunResult, measures: Mapping[str, float]) -> str:
+    """The diagnosis, and what the policy itself could have counted."""
     statistics = result.statistics
-    lines = []
-    for priority, name in _CLASSES.items():
-        of = statistics.of_class(priority)
-        took = f", mean latency {of.mean_latency_seconds:.1f} s" if of.completion_count else ""
-        lines.append(f"{name}: {of.completion_count} of {of.arrival_count} pipelines completed{took}")
-    lines.append(
+    return (
+        f"{diagnosis.text()}\n"
         f"containers: {statistics.containers_completed} completed, {statistics.failures} killed out of memory, "
         f"{measures['containers']:.1f} in use on average with {100 * measures['memory_given']:.0f} % of the memory "
         f"given out; a container asked for {100 * measures['ram_share']:.0f} % of a pool's memory on average"
     )
-    return "\n".join(lines)
 
 
 def _fault(fault: PolicyFault, params: Params) -> Fault:
+    line = faulty_line(fault)
+    at = f", at {line}" if line else ""
     return Fault(
         kind=_FAULT_KINDS.get(fault.kind, FailureKind.INVALID),
-        message=f"tick {fault.tick} ({fault.tick / params.ticks_per_second:g} s), {fault.kind}: {fault.message}",
+        message=f"tick {fault.tick} ({fault.tick / params.ticks_per_second:g} s){at}, {fault.kind}: {fault.message}",
         traceback=fault.traceback,
     )

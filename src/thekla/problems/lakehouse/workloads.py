@@ -9,11 +9,9 @@ Three families:
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -23,36 +21,48 @@ from typing import Literal
 from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
-from thekla.simulators.lakehouse import OperatorSpec, Params, PipelineSpec, PriorityClass, Trace, Work, loop_trace
+from thekla.problems.folder import drawn_seed
+from thekla.simulators.lakehouse import (
+    Compat,
+    Estimator,
+    OperatorSpec,
+    Params,
+    PipelineSpec,
+    PriorityClass,
+    Trace,
+    Work,
+    loop_trace,
+)
 from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
 
-__all__ = ["PROFILES", "SUITES", "Profile", "Scene", "drawn_holdout", "instance", "probes", "scene", "smoke", "splits"]
+__all__ = ["PROFILES", "Profile", "Scene", "drawn_holdout", "instance", "probes", "scene", "smoke", "splits"]
 
 GENERATOR_VERSION = 1
 """Raised whenever an id would give another trace than before."""
 
-SUITES: Mapping[str, str] = MappingProxyType(
-    {
-        "default": "varied load, burstiness, classes, shapes and pools; penalty form of the adjusted latency",
-        "public": "the ten traces of the published loop, searched on and scored as published",
-        "siblings": "search on siblings of the ten public traces, which are shown for finalists only",
-    }
-)
-"""What each suite is for, in one line."""
-
-_HOLDOUT_SEED_FLOOR = 2**32  # every listed seed is far below, so a drawn one can never meet it
 _BURSTS = range(5)
 _PUBLIC_SEEDS = (10, 11)
 _PROBE_S = 60  # a tenth of a trace
 _CPUS_OF_LOAD = 4.0  # size at which `Profile.load` counts an operator's time
 
 
+def _no_estimator() -> None:
+    """No hints: the rule of all listed instances."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A trace and the lakehouse that it meets."""
+    """A trace and the lakehouse that it meets.
+
+    Args:
+        compat: Whose rules hold.
+        new_estimator: Makes the estimator of one simulation; by default there is none.
+    """
 
     trace: Trace
     params: Params
+    compat: Compat = "eudoxia-pin"
+    new_estimator: Callable[[], Estimator | None] = _no_estimator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,23 +181,21 @@ def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
     Raises:
         ConfigError: There is no such suite.
     """
-    public = [f"loop/b{burst}/s{seed}" for burst in _BURSTS for seed in _PUBLIC_SEEDS]
-    if suite == "public":
-        ids = {Split.TRAIN: public, Split.VALIDATION: _loop_ids(range(200, 210))}
-    elif suite == "siblings":
-        ids = {
-            Split.TRAIN: _loop_ids(range(100, 105)),
-            Split.VALIDATION: _loop_ids(range(200, 210)),
-            Split.PUBLIC: public,
-        }
-    elif suite == "default":
-        ids = {
+    of_suites: Mapping[str, Mapping[Split, Sequence[str]]] = {
+        "default": {
             Split.TRAIN: [f"varied/{profile}/s1000" for profile in PROFILES],
             Split.VALIDATION: [f"varied/{profile}/s{seed}" for profile in PROFILES for seed in (2000, 2001)],
-        }
-    else:
-        raise ConfigError(f"problem 'lakehouse' has no suite {suite!r}; use one of {', '.join(sorted(SUITES))}")
-    return {split: tuple(instance(id, split) for id in of) for split, of in ids.items()}
+        },
+        "public": {Split.TRAIN: _public_ids(), Split.VALIDATION: _loop_ids(range(200, 210))},
+        "siblings": {
+            Split.TRAIN: _loop_ids(range(100, 105)),
+            Split.VALIDATION: _loop_ids(range(200, 210)),
+            Split.PUBLIC: _public_ids(),
+        },
+    }
+    if suite not in of_suites:
+        raise ConfigError(f"problem 'lakehouse' has no suite {suite!r}; use one of {', '.join(of_suites)}")
+    return {split: tuple(instance(id, split) for id in ids) for split, ids in of_suites[suite].items()}
 
 
 def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
@@ -196,14 +204,13 @@ def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
         stems = [f"varied/{profile}" for profile in PROFILES for _ in range(2)]
     else:
         stems = [f"loop/b{burst}" for burst in _BURSTS for _ in range(2)]
-    return tuple(
-        instance(f"{stem}/s{_drawn_seed(key, suite, number)}", Split.HOLDOUT) for number, stem in enumerate(stems)
-    )
+    seeds = [drawn_seed(key, "lakehouse", suite, number) for number in range(len(stems))]
+    return tuple(instance(f"{stem}/s{seed}", Split.HOLDOUT) for stem, seed in zip(stems, seeds, strict=True))
 
 
-def _drawn_seed(key: bytes, suite: str, number: int) -> int:
-    drawn = hmac.new(key, f"lakehouse/{suite}/{number}".encode(), hashlib.sha256).digest()
-    return _HOLDOUT_SEED_FLOOR + (int.from_bytes(drawn[:8], "big") >> 1)
+def _public_ids() -> list[str]:
+    """The ten traces of the published loop, in its order."""
+    return [f"loop/b{burst}/s{seed}" for burst in _BURSTS for seed in _PUBLIC_SEEDS]
 
 
 def _loop_ids(seeds: Sequence[int]) -> list[str]:

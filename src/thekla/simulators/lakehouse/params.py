@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal, Self
+
+from .checking import check_names
 
 __all__ = ["Calls", "Compat", "Params"]
 
@@ -66,10 +68,7 @@ class Params:
         Raises:
             ValueError: A name is unknown or a value out of range.
         """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; use {', '.join(known)}")
+        check_names(cls, values)
         return cls(**values)  # type: ignore[arg-type]  # the names are checked above, the values by __post_init__
 
     def as_dict(self) -> dict[str, bool | int | float]:

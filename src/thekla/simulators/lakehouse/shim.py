@@ -12,7 +12,7 @@ from .pipelines import Estimate, RuntimeStatus
 from .present import Segment
 from .views import Container, Executor, names
 
-__all__ = ["eudoxia_imports"]
+__all__ = ["EUDOXIA_PATHS", "eudoxia_imports"]
 
 # Which module a name stands in differs between the revisions, so each of these in each package offers every name.
 _PACKAGES = ("estimator", "executor", "scheduler", "utils", "workload")
@@ -20,6 +20,12 @@ _MODULES = (
     "assignment", "consts", "container", "decorators", "executor", "operator", "pipeline", "pool", "resource_pool",
     "runtime_status", "scheduler", "segment", "utils",
 )  # fmt: skip
+EUDOXIA_PATHS = (
+    "eudoxia",
+    *(f"eudoxia.{package}" for package in _PACKAGES),
+    *(f"eudoxia.{package}.{module}" for package in _PACKAGES for module in _MODULES),
+)
+"""Modules of Eudoxia that policies import from."""
 
 
 @contextmanager

@@ -1,0 +1,118 @@
+"""Offline transaction scheduling as a problem package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from thekla.core.errors import ProblemError
+from thekla.core.evaluation import InstanceResult, Limits
+from thekla.core.problem import Baseline, Instance, Problem, Stage
+from thekla.core.program import Program
+from thekla.problems.folder import ProblemFolder
+
+from .interface import VOCABULARY, interface
+from .referee import MAKESPAN, SCORE, TransactionsOfflineReferee
+from .workloads import drawn_holdout, probes, reference, smoke, splits
+
+__all__ = ["TransactionsOfflinePackage", "build", "exploits", "suites"]
+
+_FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.transactions",), wheels=("numpy",))
+
+_SCORES = {
+    SCORE: (
+        "Points, higher is better: 0 where your makespan is that of shortest makespan first (ten sampled per step,\n"
+        "mean of five seeds), 100 where it is a proven bound, linear in between and below 0. The mean over the\n"
+        "workloads counts. They come from five families: TPC-C, SmallBank, YCSB, TAOBench and Epinions.\n"
+    ),
+    MAKESPAN: "The sum of the makespans in slots over three workloads of 100 transactions; lower is better.\n",
+}
+
+
+def suites() -> Mapping[str, str]:
+    """The suites of the problem, each with a line on what it is for."""
+    return _FOLDER.suites
+
+
+def exploits() -> Mapping[str, Program]:
+    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
+    return _FOLDER.programs("exploits")
+
+
+@lru_cache(maxsize=8)
+def build(suite: str = "default") -> TransactionsOfflinePackage:
+    """The package of a suite, made once per process.
+
+    Raises:
+        ConfigError: There is no such suite.
+    """
+    _FOLDER.require_suite(suite)
+    return TransactionsOfflinePackage(suite)
+
+
+class TransactionsOfflinePackage:
+    """One suite of the problem; see `thekla.core.protocols.ProblemPackage`."""
+
+    def __init__(self, suite: str) -> None:
+        self._suite = suite
+        (self._objective,) = _FOLDER.objectives(suite)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem as data."""
+        return Problem(
+            name=_FOLDER.name,
+            version=_FOLDER.data["version"],
+            suite=self._suite,
+            statement=_FOLDER.text("statement.md") + _SCORES[self._objective.name],
+            interface=interface(),
+            objectives=(self._objective,),
+            seeds=(_FOLDER.program("seeds/in_order.py"), _FOLDER.program("seeds/better_of_two.py")),
+            instances=splits(self._suite),
+            stages=(Stage(name="smoke", instances=(smoke(),)), Stage(name="probe", instances=probes())),
+            measures=_FOLDER.measures,
+            vocabulary=VOCABULARY,
+            published=_FOLDER.published(self._suite),
+        )
+
+    @property
+    def suites(self) -> Mapping[str, str]:
+        """All suites of the problem, each with a line on what it is for."""
+        return _FOLDER.suites
+
+    @cached_property
+    def referee(self) -> TransactionsOfflineReferee:
+        """The trusted judge."""
+        return TransactionsOfflineReferee(self._objective.name)
+
+    @property
+    def limits(self) -> Limits:
+        """What one guest may use."""
+        return _FOLDER.limits
+
+    @cached_property
+    def baselines(self) -> Sequence[Baseline]:
+        """The ladder, weakest first."""
+        return _FOLDER.baselines
+
+    @cached_property
+    def evaluator_digest(self) -> str:
+        """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
+        return _FOLDER.evaluator_digest(self._suite)
+
+    def holdout(self, key: bytes) -> Sequence[Instance]:
+        """The hold-out that `key` determines."""
+        return drawn_holdout(self._suite, key)
+
+    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
+        """Nothing: no baseline of this problem is told more than a program is.
+
+        Raises:
+            ProblemError: Always.
+        """
+        raise ProblemError(f"baseline {baseline.name!r} is no oracle; all of {_FOLDER.name} run in a guest")
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        """What no program can beat: the proven least makespan, or its 100 points."""
+        against = reference(instance.id)
+        return {self._objective.name: against.score(against.bound) if self._objective.name == SCORE else against.bound}

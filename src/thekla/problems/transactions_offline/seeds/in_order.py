@@ -1,0 +1,6 @@
+"""The transactions as they come."""
+
+
+def schedule(workload):
+    order = list(workload.transactions)
+    return order
