@@ -51,6 +51,7 @@ from .generation import (
 )
 from .guest import guest_source
 from .ideal import ideal_ticks
+from .lint import Finding, LintRule, lint
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .policies import (
@@ -95,7 +96,9 @@ __all__ = [
     "EndKind",
     "Estimator",
     "FaultKind",
+    "Finding",
     "GeneratorRevision",
+    "LintRule",
     "MeanInterval",
     "Message",
     "OperatorRun",
@@ -130,6 +133,7 @@ __all__ = [
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "lint",
     "load_policy",
     "load_trace",
     "loop_trace",
