@@ -129,6 +129,21 @@ class OperatorCredit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelCalls:
+    """What one model in one role was asked, and what came of it.
+
+    Args:
+        who: Role and model, as the operators of its proposals begin.
+        programs: Answers that held a program.
+    """
+
+    who: str
+    answers: int
+    programs: int
+    spending: Spending
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerView:
     """Money and time spent.
 
@@ -136,6 +151,7 @@ class LedgerView:
         span_s: From the first event to the last, pauses between resumptions included.
         search_cpu_s: CPU of evaluations during the search; `judging_cpu_s`: of finalists and ladder after it.
         cost_usd: Sum of the generator calls with a known price; `unpriced_calls` have none.
+        unknown_usd: The most that calls cost whose answer never came whole.
     """
 
     proposals: int = 0
@@ -147,6 +163,7 @@ class LedgerView:
     peak_memory_mb: float = 0.0
     cost_usd: float = 0.0
     unpriced_calls: int = 0
+    unknown_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -176,6 +193,7 @@ class RunView:
     screening: Screening
     operators: tuple[OperatorCredit, ...]
     ledger: LedgerView
+    models: tuple[ModelCalls, ...]
     finalists: tuple[CandidateId, ...]
     holdout: HoldoutOpened | None
     judged: tuple[Judged, ...]
@@ -241,6 +259,7 @@ class _Fold:
     settings: Started | None = None
     asked: dict[str, tuple[int, Asked]] = field(default_factory=dict)
     spendings: list[Spending] = field(default_factory=list)
+    models: dict[str, ModelCalls] = field(default_factory=dict)
     candidates: list[CandidateView] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     stop_reason: str = ""
@@ -265,6 +284,7 @@ class _Fold:
                 self.asked[asked.ticket] = (len(self.asked), asked)
             case Answered() as answered:
                 self.spendings.append(answered.spending)
+                self._count(answered)
             case ToldFact() as told:
                 self._tell(told)
             case Judged() as judged:
@@ -277,6 +297,18 @@ class _Fold:
                 self.holdout = opened
             case Closed() as closed:
                 self.closed = closed
+
+    def _count(self, answered: Answered) -> None:
+        if answered.spending.calls == 0:
+            return
+        who = " ".join(answered.operator.split()[:2])
+        known = self.models.get(who, ModelCalls(who=who, answers=0, programs=0, spending=Spending()))
+        self.models[who] = ModelCalls(
+            who=who,
+            answers=known.answers + 1,
+            programs=known.programs + (answered.program is not None),
+            spending=known.spending + answered.spending,
+        )
 
     def _tell(self, told: ToldFact) -> None:
         self.counted += told.counted
@@ -321,6 +353,7 @@ class _Fold:
             screening=_screening(self.candidates),
             operators=_credit(self.candidates, curve, objective),
             ledger=self._ledger(),
+            models=tuple(self.models.values()),
             finalists=self.finalists,
             holdout=self.holdout,
             judged=tuple(self.judged),
@@ -346,6 +379,7 @@ class _Fold:
             peak_memory_mb=max((cost.peak_memory_mb for cost in [*searched, *judging]), default=0.0),
             cost_usd=sum(cost for cost in costs if cost is not None),
             unpriced_calls=sum(cost is None for cost in costs),
+            unknown_usd=sum(spending.unknown_usd for spending in self.spendings),
             input_tokens=sum(spending.input_tokens for spending in self.spendings),
             output_tokens=sum(spending.output_tokens for spending in self.spendings),
         )

@@ -45,9 +45,17 @@ def run(
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
     strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="islands")] = None,
     generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
+    ] = None,
+    feedback: Annotated[
+        str | None, typer.Option(help="What a model is told of outcomes: score, instances, causes or trace.")
+    ] = None,
     evaluations: Annotated[
         int | None, typer.Option(min=1, help="Evaluations that may be spent.", show_default="200")
     ] = None,
+    proposals: Annotated[int | None, typer.Option(min=1, help="Proposals that may be asked for.")] = None,
+    cost_usd: Annotated[float | None, typer.Option("--cost-usd", help="Money that may be spent on models.")] = None,
     wall_s: Annotated[float | None, typer.Option("--wall-s", help="Seconds that may be spent.")] = None,
     seed: Annotated[int | None, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.", show_default="0")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that evaluate.", show_default="2")] = None,
@@ -87,7 +95,11 @@ def run(
         "suite": suite,
         "strategy": strategy,
         "generator": generator,
+        "model": model,
+        "feedback": feedback,
         "evaluations": evaluations,
+        "proposals": proposals,
+        "cost_usd": cost_usd,
         "wall_s": wall_s,
         "seed": seed,
         "workers": workers,

@@ -36,9 +36,9 @@ class InProcessGuest:
         try:
             if interface.guest_source:
                 sys.modules[module.__name__] = module  # as in a real guest: a dataclass looks its module up
-                exec(compile(interface.guest_source, "interface.py", "exec"), adapter)
+                exec(compile(interface.guest_source, "interface.py", "exec", dont_inherit=True), adapter)
                 namespace |= adapter["names"]()
-            exec(compile(program.text, "program.py", "exec"), namespace)
+            exec(compile(program.text, "program.py", "exec", dont_inherit=True), namespace)
             if interface.guest_source:
                 self._functions: dict[str, Callable[..., Value]] = adapter["connect"](namespace)
             else:

@@ -38,8 +38,9 @@ Corrected by `thekla` only, because it changes results:
 from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
-from .estimators import Estimator, noisy_estimator
+from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -62,6 +63,7 @@ from .policies import (
     policy_source,
 )
 from .record import record, statistics_record
+from .rest import RestError, rest_policy
 from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
@@ -87,11 +89,13 @@ __all__ = [
     "CallReport",
     "Calls",
     "Cause",
+    "ClassLoss",
     "ClassScores",
     "ClassStatistics",
     "Compat",
     "ContainerLife",
     "ContainerLives",
+    "Diagnosis",
     "EndKind",
     "Estimator",
     "FaultKind",
@@ -105,6 +109,7 @@ __all__ = [
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
+    "RestError",
     "RunResult",
     "Scheduler",
     "Scores",
@@ -124,12 +129,15 @@ __all__ = [
     "account",
     "as_generated",
     "builtin_policy",
+    "diagnose",
     "eudoxia_imports",
+    "faulty_line",
     "generate_trace",
     "guest_source",
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "load_estimator",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -144,6 +152,7 @@ __all__ = [
     "published_traces",
     "read_trace",
     "record",
+    "rest_policy",
     "score",
     "sensitivity",
     "simulate",
