@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,15 @@ def test_lenient_run_refuses_and_counts_and_goes_on(params: Path, capsys: pytest
     assert "line 2" in capsys.readouterr().out
     assert main(["lakehouse", "run", str(params), "-s", str(policy), "--lenient"]) == 0
     assert "refused, overallocated_cpu" in capsys.readouterr().out
+
+
+def test_rest_asks_the_address_of_the_parameters(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        params.write_text(toml({**SMALL, "scheduler_algo": "rest", "rest_scheduler_addr": address}))
+        assert main(["lakehouse", "run", str(params)]) == 1
+    assert "ConnectionRefusedError" in capsys.readouterr().out
 
 
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
