@@ -46,7 +46,7 @@ def read_json(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(out)
 
 
-@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [70, pytest.param(1, marks=pytest.mark.slow)])
 def test_run_prints_the_records_of_the_original(every: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, trace = tmp_path / "params.toml", tmp_path / "trace.csv"
     for golden in list(golden_runs())[::every]:
@@ -75,6 +75,7 @@ def test_gentrace_writes_the_original_s_bytes(tmp_path: Path) -> None:
     assert main(["lakehouse", "gentrace", str(path), "-o", str(written), "--force"]) == 0
 
 
+@pytest.mark.slow
 def test_generated_workload_is_simulated_as_the_original_does_without_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,6 +248,7 @@ def test_compare_ranks_policies_by_paired_differences(params: Path, capsys: pyte
     assert "broken failed on seed-42" in said
 
 
+@pytest.mark.slow
 def test_suite_becomes_a_folder_that_a_run_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lakehouse", "list", "--json"]) == 0
     name = next(iter(read_json(capsys)["trace suites"]))
