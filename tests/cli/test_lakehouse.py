@@ -159,9 +159,10 @@ def test_lenient_run_refuses_and_counts_and_goes_on(params: Path, capsys: pytest
     policy = params.with_name("greedy.py")
     greedy = "Assignment(p.runtime_status().get_ops(ASSIGNABLE_STATES)[:1], 999, 9, p.priority, 0) for p in pipelines"
     policy.write_text(f"def schedule(s, results, pipelines):\n    return [], [{greedy}]\n")
-    assert main(["lakehouse", "run", str(params), "-s", str(policy)]) == 1
+    command = ["lakehouse", "run", str(params), "-s", str(policy), "--sandbox", "trusted"]
+    assert main(command) == 1
     assert "line 2" in capsys.readouterr().out
-    assert main(["lakehouse", "run", str(params), "-s", str(policy), "--lenient"]) == 0
+    assert main([*command, "--lenient"]) == 0
     assert "refused, overallocated_cpu" in capsys.readouterr().out
 
 
@@ -228,6 +229,7 @@ def test_compare_ranks_policies_by_paired_differences(params: Path, capsys: pyte
     broken.write_text("def schedule(s, results, pipelines):\n    return 1 / 0\n")
     names = ["naive", "priority", str(idle), str(broken)]
     arguments = ["lakehouse", "compare", *names, "--params", str(params), "--seeds", "4", "--objective", "mean_all"]
+    arguments += ["--sandbox", "trusted"]
     assert main([*arguments, "--json"]) == 0
     found = read_json(capsys)
     assert found["workloads"] == ["seed-42", "seed-43", "seed-44", "seed-45"]
@@ -280,7 +282,18 @@ def test_compare_takes_traces_and_tells_equal_policies_apart_from_none(
     other.write_text(DOING_NOTHING)
     workloads = [word for trace in traces for word in ("-w", str(trace))]
     capsys.readouterr()
-    arguments = ["lakehouse", "compare", str(copy), str(other), "--params", str(params), *workloads, "--json"]
+    arguments = [
+        "lakehouse",
+        "compare",
+        str(copy),
+        str(other),
+        "--params",
+        str(params),
+        *workloads,
+        "--sandbox",
+        "trusted",
+        "--json",
+    ]
     assert main(arguments) == 0
     found = read_json(capsys)
     assert found["workloads"] == ["one", "two", "three"]
