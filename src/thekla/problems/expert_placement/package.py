@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from inspect import getsource
 
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
+from thekla.problems import speed
 from thekla.problems.speed import RELATIVE_CPU
 
 from . import FOLDER
@@ -71,8 +73,8 @@ class ExpertPlacementPackage:
     @cached_property
     def problem(self) -> Problem:
         """The problem as data. In suite `speed` a seed must keep the balance, so its seeds are loops."""
-        speed = self._objective.name == RELATIVE_CPU
-        seeds = ("seeds/loop_scan", "baselines/loop_lpt") if speed else ("seeds/in_order", "seeds/dealt")
+        races = self._objective.name == RELATIVE_CPU
+        seeds = ("seeds/loop_scan", "baselines/loop_lpt") if races else ("seeds/in_order", "seeds/dealt")
         return Problem(
             name=FOLDER.name,
             version=FOLDER.data["version"],
@@ -122,8 +124,8 @@ class ExpertPlacementPackage:
 
     @cached_property
     def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
-        return FOLDER.evaluator_digest(self._suite)
+        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and numpy."""
+        return FOLDER.evaluator_digest(self._suite, race=getsource(speed) if self._suite == "speed" else "")
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
