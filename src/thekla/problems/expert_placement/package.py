@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from inspect import getsource
 
@@ -37,6 +38,8 @@ _SCORES = {
         "have 58 layers of 256 experts on 32 GPUs, or 58 layers of 64 experts on 16.\n"
     ),
 }
+
+_LIMIT = "The CPU time for one model, loading included, is limited to {:g} s.\n"
 
 _RUNGS: Mapping[str, tuple[str, Role, str]] = {
     "in-order": ("seeds/in_order", "trivial", "experts in their order, one more replica for the most loaded (a seed)"),
@@ -79,7 +82,7 @@ class ExpertPlacementPackage:
             name=FOLDER.name,
             version=FOLDER.data["version"],
             suite=self._suite,
-            statement=FOLDER.text("statement.md") + _SCORES[self._suite],
+            statement=FOLDER.text("statement.md") + _SCORES[self._suite] + _LIMIT.format(self.limits.cpu_s),
             interface=interface(),
             objectives=(self._objective,),
             seeds=tuple(FOLDER.program(f"{path}.py") for path in seeds),
@@ -105,7 +108,8 @@ class ExpertPlacementPackage:
     @property
     def limits(self) -> Limits:
         """What one guest may use."""
-        return FOLDER.limits
+        cpu_s = FOLDER.data["suites"][self._suite].get("cpu_s", FOLDER.limits.cpu_s)
+        return replace(FOLDER.limits, cpu_s=cpu_s)
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
