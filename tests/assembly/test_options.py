@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from thekla.assembly.build import build_generator, build_package, build_strategy
+from thekla.assembly.build import build_generator, build_package, build_strategy, started_of
 from thekla.assembly.options import load_options
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
 from thekla.core.registry import Component
+from thekla.llm import Models
 
 
 def test_a_name_that_is_given_goes_before_the_file_and_none_is_not_given(tmp_path: Path) -> None:
@@ -57,13 +58,30 @@ def test_a_budget_that_would_end_no_run_is_refused(tmp_path: Path) -> None:
 )
 def test_arguments_of_a_component_must_fit_it(arguments: dict[str, str | bool | float], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        build_generator(Component(name="constants", version="1", arguments=arguments))
+        build_generator(Component(name="constants", version="1", arguments=arguments), Models({}))
 
 
 def test_arguments_that_fit_are_taken_and_a_whole_number_is_a_number() -> None:
-    build_generator(Component(name="constants", version="1", arguments={"malformed": 0}))
+    build_generator(Component(name="constants", version="1", arguments={"malformed": 0}), Models({}))
     package = build_package(ProblemRef(name="toy", suite="default"))
     for name in ("greedy", "islands", "random", "sampling"):
         build_strategy(Component(name=name, version="1"), package.problem, seed=1)
-    with pytest.raises(ConfigError, match="known: greedy"):
+    with pytest.raises(ConfigError, match=r"known: .*greedy"):
         build_strategy(Component(name="other", version="1"), package.problem, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        ({"strategy": "annealing", "evaluations": 70}, {"evaluations": 70}),
+        ({"strategy": "annealing", "arguments": {"strategy": {"evaluations": 9}}}, {"evaluations": 9}),
+        ({"strategy": "greedy", "evaluations": 70}, {}),
+        ({"strategy": "annealing", "evaluations": 70, "tune": True}, {"evaluations": 70}),
+    ],
+)
+def test_a_strategy_that_asks_for_its_budget_is_given_the_one_of_the_run(
+    given: dict[str, Any], arguments: dict[str, int]
+) -> None:
+    options = load_options(problem="toy", generator="constants", prompts="plain", **given)
+    package = build_package(ProblemRef(name="toy", suite="default"))
+    assert started_of(options, package, tier="trusted").components["strategy"].arguments == arguments

@@ -11,7 +11,8 @@ from thekla.core.problem import Measure, Problem
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import Strategy
 from thekla.core.run import SEED, Ticket, Told
-from thekla.search import Greedy, Islands, RandomSearch, Sampling
+from thekla.search import Annealing, Beam, BestOfN, Greedy, Islands, RandomSearch, Sampling, TopK
+from thekla.search.distance import jaccard, shingles
 from thekla.search.elites import Elite, Ranking
 from thekla.search.grid import Grid
 from thekla.testing.strategies import StrategyConformance, candidate_of, scored, search_problem
@@ -66,6 +67,103 @@ class TestRandomSearch(StrategyConformance):
         assert parents(1.0) == parents(-1.0)
 
 
+class TestBestOfN(StrategyConformance):
+    def make(self, problem: Problem, *, seed: int) -> Strategy:
+        return BestOfN(problem, seed=seed)
+
+    def test_the_parent_changes_after_n_outcomes_only(self) -> None:
+        strategy = BestOfN(search_problem(), seed=0, n=3)
+        plant(strategy)
+        seen = []
+        for cost in (50.0, 40.0, 60.0, 30.0, 20.0, 10.0):
+            seen.append(strategy.ask(1)[0].parents[0].id)
+            tell(strategy, cost)
+        assert seen == ["s0", "s0", "s0", "t4", "t4", "t4"]
+
+
+class TestTopK(StrategyConformance):
+    def make(self, problem: Problem, *, seed: int) -> Strategy:
+        return TopK(problem, seed=seed)
+
+    def test_the_best_is_changed_and_the_next_are_shown(self) -> None:
+        strategy = TopK(search_problem(), seed=0, k=3)
+        plant(strategy)
+        for cost in (50.0, 70.0, 60.0, 80.0):
+            tell(strategy, cost)
+        (ticket,) = strategy.ask(1)
+        assert [one.id for one in (*ticket.parents, *ticket.inspirations)] == ["t1", "t3", "t2"]
+
+
+class TestBeam(StrategyConformance):
+    def make(self, problem: Problem, *, seed: int) -> Strategy:
+        return Beam(problem, seed=seed)
+
+    @staticmethod
+    def parents(strategy: Strategy) -> set[str]:
+        return {ticket.parents[0].id for ticket in strategy.ask(200)}
+
+    def test_without_a_weight_on_diversity_the_beam_is_the_best_few(self) -> None:
+        strategy = Beam(search_problem(), seed=0, width=2, diversity=0.0)
+        plant(strategy)
+        for cost in (50.0, 70.0, 60.0):
+            tell(strategy, cost)
+        assert self.parents(strategy) == {"t1", "t3"}
+
+    def test_a_program_that_differs_takes_the_place_of_a_better_twin(self) -> None:
+        strategy = Beam(search_problem(), seed=0, width=2, diversity=0.5)
+        plant(strategy)
+        for cost, text in ((50.0, "a = 1"), (51.0, "a = 2"), (60.0, "for b in c: d(b)")):
+            tell(strategy, cost, text)
+        assert self.parents(strategy) == {"t1", "t3"}
+
+
+class TestAnnealing(StrategyConformance):
+    def make(self, problem: Problem, *, seed: int) -> Strategy:
+        return Annealing(problem, seed=seed)
+
+    @pytest.mark.parametrize(("temperature", "accepted"), [(1e-6, 0), (1e6, 30)])
+    def test_a_cold_search_refuses_worse_programs_and_a_hot_one_takes_them(
+        self, temperature: float, accepted: int
+    ) -> None:
+        strategy = Annealing(search_problem(), seed=0, start=temperature, end=temperature)
+        plant(strategy)
+        taken = 0
+        for step in range(30):
+            ticket = tell(strategy, 101.0 + step)
+            taken += strategy.ask(1)[0].parents[0].id == ticket.id
+        assert taken == accepted
+
+    def test_it_cools_over_its_budget(self) -> None:
+        strategy = Annealing(search_problem(), seed=0, evaluations=400, start=2.0, end=0.01)
+        plant(strategy, cost=0.0)
+        costs, taken = {"s0": 0.0}, []
+        for _ in range(400):  # each child is worse than its parent by one
+            parent = strategy.ask(1)[0].parents[0].id
+            ticket = tell(strategy, costs[parent] + 1)
+            costs[ticket.id] = costs[parent] + 1
+            taken.append(strategy.ask(1)[0].parents[0].id == ticket.id)
+        assert sum(taken[:100]) > 25  # 38 expected: the temperature falls from 2 to 0.53
+        assert sum(taken[300:]) == 0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "setting"),
+    [
+        (BestOfN, {"n": 0}),
+        (TopK, {"k": 0}),
+        (Beam, {"width": 0}),
+        (Beam, {"diversity": 1.5}),
+        (Beam, {"temperature": 0.0}),
+        (Annealing, {"evaluations": 0}),
+        (Annealing, {"start": 0.0}),
+        (Annealing, {"end": float("nan")}),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_name(strategy: type, setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        strategy(search_problem(), seed=0, **setting)
+
+
 class TestIslands(StrategyConformance):
     def make(self, problem: Problem, *, seed: int) -> Strategy:
         return Islands(problem, seed=seed)
@@ -93,6 +191,36 @@ class TestIslands(StrategyConformance):
     def test_refuses_a_setting_out_of_range(self, setting: dict[str, float]) -> None:
         with pytest.raises(ValueError, match=next(iter(setting))):
             Islands(search_problem(), seed=0, **setting)  # type: ignore[arg-type]  # on purpose
+
+
+def plant(strategy: Strategy, *, cost: float = 100.0) -> None:
+    """Tell a strategy its seed."""
+    ticket = Ticket(id="s0", operator=SEED)
+    strategy.tell(Told(ticket=ticket, candidate=candidate_of(ticket, "seed = 0\n"), outcome=scored(cost)))
+
+
+def tell(strategy: Strategy, cost: float, text: str = "") -> Ticket:
+    """Ask a ticket and tell its outcome."""
+    (ticket,) = strategy.ask(1)
+    candidate = candidate_of(ticket, text or f"# {ticket.id}\n")
+    strategy.tell(Told(ticket=ticket, candidate=candidate, outcome=scored(cost)))
+    return ticket
+
+
+TEXTS = st.text("ab1( =\n#", max_size=30)
+
+
+@given(one=TEXTS, other=TEXTS)
+def test_distance_of_texts_is_a_metric_up_to_layout_and_numbers(one: str, other: str) -> None:
+    a, b = shingles(one), shingles(other)
+    assert jaccard(a, b) == jaccard(b, a)
+    assert 0 <= jaccard(a, b) <= 1
+    assert (jaccard(a, b) == 0) == (a == b)
+    assert shingles(one + "  # note") == shingles(one) or "#" in one.rpartition("\n")[2]
+
+
+def test_numbers_and_comments_make_no_difference() -> None:
+    assert shingles("x = 1.5 * f(2)  # old") == shingles("x=30*f( 0x10 )")
 
 
 def _elite(name: str, gain: float, outcome: Scored | None = None) -> Elite:

@@ -111,7 +111,11 @@ def _evidence(view: RunView, steps: Ladder, best: Rung, split: Split) -> Iterato
     standing = best.standings[split]
     assert standing.score is not None
     count = len(standing.instances)
-    drawn = ", drawn after the finalists were frozen," if split is Split.HOLDOUT and view.holdout else ""
+    drawn = (
+        ", drawn after the finalists were frozen,"
+        if split is Split.HOLDOUT and view.holdout and not view.holdout.fixed
+        else ""
+    )
     yield (
         f"On {count} {SPLIT_NAMES[split]} instances{drawn} it scores "
         f"{with_unit(standing.score, view.objective)}{_interval(standing.interval)}."
@@ -180,6 +184,11 @@ def _caveats(
         yield f"The run is {view.status}: it has no winner and has opened no hold-out. These figures will change."
     elif view.holdout is None:
         yield "No hold-out was opened in this run; the figures do not show that the program generalises."
+    elif view.holdout.fixed:
+        yield (
+            f"The hold-out is fixed. Other runs in this folder that opened it: {view.earlier_openings}. What is asked "
+            "again and again becomes a training set."
+        )
     yield from _gap(view, steps, gaps)
     if best is not None and split is not None:
         standing = best.standings[split]

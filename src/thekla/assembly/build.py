@@ -5,29 +5,38 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 import thekla
-from thekla.assembly.options import RunOptions
+from thekla.assembly.options import Part, RunOptions
+from thekla.assembly.presets import load_preset
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
-from thekla.core.problem import Problem, ProblemRef
+from thekla.core.problem import Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
+from thekla.evaluation.complexity import COMPLEXITY
+from thekla.generation.tuned import Tuned
+from thekla.llm import ModelSource
+from thekla.search import Tuning
 
 __all__ = [
     "build_generator",
     "build_package",
     "build_prompts",
     "build_sandbox",
+    "build_search",
     "build_strategy",
+    "build_tuned_strategy",
+    "components_of",
     "real_clock",
     "started_of",
 ]
@@ -60,10 +69,44 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component) -> Generator:
-    """The generator that the journal names."""
+def build_generator(component: Component, models: ModelSource) -> Generator:
+    """The generator that the journal names; one that has a parameter `models` gets its language models there."""
     make = registry.load("generators", component.name)
+    if "models" in inspect.signature(make).parameters:
+        make = _with_models(make, models)
     return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
+
+
+def _with_models(make: Any, models: ModelSource) -> Any:
+    """`make` without its parameter `models`, but with its other parameters and their types as they are."""
+
+    def made(**arguments: object) -> object:
+        return make(models=models, **arguments)
+
+    signature = inspect.signature(make)
+    rest = [one for name, one in signature.parameters.items() if name != "models"]
+    made.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # what inspect looks at
+    made.__annotations__ = get_type_hints(make.__init__ if inspect.isclass(make) else make)
+    return made
+
+
+def build_search(
+    components: Mapping[str, Component], problem: Problem, models: ModelSource, *, seed: int
+) -> tuple[Strategy, Generator]:
+    """What selects and what proposes, both with constants tuned if the journal says so."""
+    generator = build_generator(components["generator"], models)
+    strategy = build_tuned_strategy(components, problem, seed=seed)
+    return strategy, Tuned(generator) if "tuning" in components else generator
+
+
+def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
+    """What selects, within an optimiser of constants if the journal says so."""
+    strategy = build_strategy(components["strategy"], problem, seed=seed)
+    tuning = components.get("tuning")
+    if tuning is None:
+        return strategy
+    stream_seed = derive_seed(seed, "tuning")
+    return cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
 
 
 def build_prompts(component: Component) -> PromptBuilder:
@@ -82,24 +125,14 @@ def started_of(
 ) -> Started:
     """What the first event of a run with these options says."""
     problem = package.problem
-    names = {"strategy": options.strategy, "generator": options.generator, "prompts": options.prompts}
-    groups = {"strategy": "strategies", "generator": "generators", "prompts": "prompts"}
-    components = {
-        part: Component(
-            name=name,
-            version=str(getattr(registry.load(groups[part], name), "version", "")),
-            arguments=dict(_arguments(options, part)),
-        )
-        for part, name in names.items()
-    }
     return Started(
         problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
-        objectives=problem.objectives,
+        objectives=_objectives(problem, options),
         measures=problem.measures,
         evaluator=package.evaluator_digest,
         instances={str(split): instances for split, instances in problem.instances.items()},
-        components=components,
+        components=components_of(options),
         seed=options.seed,
         budget=options.budget,
         in_flight=options.in_flight,
@@ -113,13 +146,50 @@ def started_of(
     )
 
 
+def components_of(options: RunOptions) -> dict[str, Component]:
+    """The parts of a run as the journal names them."""
+    names: dict[Part, tuple[str, str]] = {
+        "strategy": ("strategies", options.strategy),
+        "generator": ("generators", options.generator_name),
+        "prompts": ("prompts", options.prompts_name),
+    }
+    components = {
+        str(part): Component(
+            name=name,
+            version=str(getattr(registry.load(group, name), "version", "")),
+            arguments=_arguments(options, part),
+        )
+        for part, (group, name) in names.items()
+    }
+    if options.tune:
+        components["tuning"] = Component(
+            name=Tuning.name, version=Tuning.version, arguments=_arguments(options, "tuning")
+        )
+    if options.preset is not None:
+        components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
+    return components
+
+
 def real_clock() -> Clock:
     """The machine's own clocks."""
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
 
 
-def _arguments(options: RunOptions, part: str) -> Mapping[str, Data]:
-    return next((arguments for name, arguments in options.arguments.items() if name == part), {})
+def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
+    """The problem's objectives, and the complexity of programs if readable ones are preferred."""
+    if not options.readable:
+        return problem.objectives
+    first, *further = problem.objectives
+    return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
+
+
+def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:
+    """The arguments that are given for a part; a strategy that asks for its budget gets the run's."""
+    given = options.arguments_of(part)
+    if part != "strategy" or options.evaluations is None:
+        return given
+    wanted = inspect.signature(registry.load("strategies", options.strategy)).parameters
+    return {"evaluations": options.evaluations, **given} if "evaluations" in wanted else given
 
 
 def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
@@ -127,7 +197,7 @@ def _call(make: Any, what: str, *arguments: object, **named: object) -> object:
     try:
         inspect.signature(make).bind(*arguments, **named)
     except TypeError as error:
-        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed")]
+        known = [name for name in inspect.signature(make).parameters if name not in ("problem", "seed", "clock")]
         raise ConfigError(f"{what}: {error}; it knows {', '.join(known) or 'no arguments'}") from error
     _check_types(make, what, named)
     try:

@@ -9,13 +9,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from thekla.assembly.presets import load_preset
 from thekla.core.budget import Budget
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
+from thekla.core.values import Data
 
-__all__ = ["RunOptions", "load_options"]
+__all__ = ["Part", "RunOptions", "load_options"]
 
-Part = Literal["problem", "strategy", "generator", "prompts"]
+Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
 Plain = bool | int | float | str
 
 
@@ -23,12 +25,20 @@ class RunOptions(BaseModel):
     """What `thekla run` needs to know; unknown entries are refused.
 
     Args:
-        evaluations, wall_s, cost_usd: Caps; the first that is reached ends the search.
+        evaluations, proposals, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
+        model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
+            with an ensemble of this one, with the other settings of the first that the arguments name.
+        feedback: How much a language model is told of outcomes: `score`, `instances`, `causes` or `trace`; None is the
+            prompt builder's own.
         seed: Of everything random in the run.
         workers: Processes that evaluate; changes the speed, never the result.
         in_flight: Tickets that are out at once; part of what the run is.
         sandbox: `strict`, or `trusted`, which marks every score.
+        tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         from_run: A closed run whose best programs start this one.
+        readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
+        tolerance: The share of the best score that may be given up for a simpler program.
+        preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
 
@@ -40,14 +50,45 @@ class RunOptions(BaseModel):
     generator: str = "mutation"
     prompts: str = "brief"
     evaluations: Annotated[int, Field(ge=1)] | None = 200
+    proposals: Annotated[int, Field(ge=1)] | None = None
     wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    calls: Annotated[int, Field(ge=1)] | None = None
+    model: str | None = None
+    feedback: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
     in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
     sandbox: str = "strict"
+    tune: bool = False
     from_run: str | None = None
-    arguments: Mapping[Part, Mapping[str, Plain]] = Field(default_factory=dict)
+    readable: bool = False
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    preset: str | None = None
+    arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
+
+    def arguments_of(self, part: Part) -> dict[str, Data]:
+        """The arguments of one component, the model that is named short among them."""
+        arguments: dict[str, Data] = dict(self.arguments.get(part, {}))
+        if part == "generator" and self.model is not None:
+            listed = arguments.get("ensemble")
+            first = listed[0] if isinstance(listed, list) and listed else {}
+            others = dict(first) if isinstance(first, Mapping) else {}
+            arguments["ensemble"] = [{**others, "model": self.model}]
+        if part == "prompts" and self.feedback is not None:
+            arguments["feedback"] = self.feedback
+        return arguments
+
+    @property
+    def generator_name(self) -> str:
+        """The generator: `rewrite` if only a model is named."""
+        return "rewrite" if self.model is not None and self.generator == "mutation" else self.generator
+
+    @property
+    def prompts_name(self) -> str:
+        """The prompt builder: `chat` for language models, if none is named."""
+        return "chat" if self.prompts == "brief" and self.generator_name == "rewrite" else self.prompts
 
     @property
     def reference(self) -> ProblemRef:
@@ -62,7 +103,14 @@ class RunOptions(BaseModel):
             ConfigError: None of them would end the run.
         """
         try:
-            return Budget(evaluations=self.evaluations, wall_s=self.wall_s, cost_usd=self.cost_usd)
+            return Budget(
+                evaluations=self.evaluations,
+                proposals=self.proposals,
+                wall_s=self.wall_s,
+                cost_usd=self.cost_usd,
+                tokens=self.tokens,
+                calls=self.calls,
+            )
         except ValueError as error:
             raise ConfigError(str(error)) from error
 
@@ -70,13 +118,14 @@ class RunOptions(BaseModel):
 def load_options(
     path: Path | None = None, *, problem_arguments: Mapping[str, Plain] | None = None, **overrides: Any
 ) -> RunOptions:
-    """Options from a TOML file, if one is given; what is given by name overrides it (None does not).
+    """Options from a preset, over it a TOML file, over both what is given by name (None is not given).
 
     Args:
         problem_arguments: Override the problem's arguments one by one.
 
     Raises:
-        ConfigError: The file cannot be read, or an entry is unknown or out of range; the message names it.
+        ConfigError: The file cannot be read, there is no such preset, or an entry is unknown or out of range; the
+            message names it.
     """
     entries: dict[str, Any] = {}
     where = "options"
@@ -89,6 +138,8 @@ def load_options(
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path} is not TOML: {error}") from error
     entries |= {name: value for name, value in overrides.items() if value is not None}
+    if isinstance(entries.get("preset"), str):
+        entries = _over(load_preset(entries["preset"]).options, entries)
     if problem_arguments:
         arguments = dict(entries.get("arguments", {}))
         entries["arguments"] = {**arguments, "problem": {**arguments.get("problem", {}), **problem_arguments}}
@@ -96,6 +147,20 @@ def load_options(
         return RunOptions(**entries)
     except ValidationError as error:
         raise ConfigError(f"{where}: {_complaints(error)}") from error
+
+
+def _over(below: Mapping[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
+    """`entries` over those of a preset, whose arguments only hold for the components that it names."""
+    kept = {
+        part: arguments
+        for part, arguments in below.get("arguments", {}).items()
+        if entries.get(part, below.get(part)) == below.get(part)
+    }
+    given = entries.get("arguments", {})
+    if not isinstance(given, Mapping):
+        return {**below, **entries}
+    merged = {part: {**kept.get(part, {}), **given.get(part, {})} for part in {**kept, **given}}
+    return {**below, **entries, "arguments": merged}
 
 
 def _complaints(error: ValidationError) -> str:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +16,13 @@ from thekla.analysis.diff import diff_candidates, program_named
 from thekla.analysis.reading import RunView, read_run
 from thekla.assembly.sessions import folder
 from thekla.core.errors import StorageError
+from thekla.core.events import EventKind
+from thekla.core.journal import HoldoutOpened, payload_of
 from thekla.core.program import Program
 from thekla.storage import RunFile
 from thekla.storage.lease import is_held
+
+_CLOSING_EVENTS = 500  # more than a run writes after it opened its hold-out: a row of the ladder each
 
 __all__ = ["RunRow", "describe", "diff", "list_runs", "program", "view", "write_report"]
 
@@ -86,7 +90,10 @@ def view(run: str, runs: Path | None) -> RunView:
         StorageError: Its file cannot be read.
     """
     with _reading(run, runs) as store:
-        return read_run(store.events(store.run_id), store.blob, live=is_held(store.path))
+        seen = read_run(store.events(store.run_id), store.blob, live=is_held(store.path))
+        if seen.holdout is None or not seen.holdout.fixed:
+            return seen
+        return replace(seen, earlier_openings=_other_openings(seen.holdout, store.run_id, runs))
 
 
 def describe(run: str, runs: Path | None) -> Description:
@@ -129,6 +136,21 @@ def write_report(run: str, runs: Path | None, html: Path | None, markdown: Path 
             _replace(target, render(seen, run=path.stem))
             written.append(target)
     return written
+
+
+def _other_openings(opened: HoldoutOpened, run_id: str, runs: Path | None) -> int:
+    """In how many other runs of the folder a hold-out was opened that shares an instance with this one."""
+    ours = {instance.digest for instance in opened.instances}
+    count = 0
+    for summary in folder(runs).list():
+        if summary.run_id == run_id or summary.first is None or summary.fault:
+            continue
+        with RunFile.open(summary.path, read_only=True) as store:
+            last = store.events(summary.run_id, after=summary.events - _CLOSING_EVENTS)
+            payloads = [payload_of(event) for event in last if event.kind is EventKind.HOLDOUT_OPENED]
+        theirs = {each.digest for one in payloads if isinstance(one, HoldoutOpened) for each in one.instances}
+        count += bool(ours & theirs)
+    return count
 
 
 @contextmanager

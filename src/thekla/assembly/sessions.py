@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from thekla.assembly.build import (
-    build_generator,
     build_package,
     build_prompts,
-    build_strategy,
+    build_search,
     real_clock,
     started_of,
 )
@@ -24,11 +23,13 @@ from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
+from thekla.core.problem import Problem
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
+from thekla.llm import Book, Caps, Models
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run"]
@@ -70,7 +71,7 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
         started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
-        _components(package, started)  # a wrong argument is refused before any process or file is made
+        _components(package, started, _models(started))  # a wrong argument is refused before anything is made
         with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
             run_id = place.new_id(options.problem, datetime.now(UTC))
@@ -131,13 +132,21 @@ def _refuse_changed(package: ProblemPackage, started: Started, run_id: str) -> N
         )
 
 
-def _components(package: ProblemPackage, started: Started) -> tuple[Strategy, PromptBuilder, Generator]:
-    components = started.components
-    return (
-        build_strategy(components["strategy"], package.problem, seed=started.seed),
-        build_prompts(components["prompts"]),
-        build_generator(components["generator"]),
-    )
+def _models(started: Started, book: Book | None = None) -> Models:
+    """The language models of a run, within its budget."""
+    budget = started.budget
+    caps = Caps(cost_usd=budget.cost_usd, tokens=budget.tokens, calls=budget.calls)
+    return Models(os.environ, caps=caps, book=book)
+
+
+def _problem(package: ProblemPackage, started: Started) -> Problem:
+    """The problem under the objectives that the run asked for."""
+    return replace(package.problem, objectives=started.objectives)
+
+
+def _components(package: ProblemPackage, started: Started, models: Models) -> tuple[Strategy, PromptBuilder, Generator]:
+    strategy, generator = build_search(started.components, _problem(package, started), models, seed=started.seed)
+    return strategy, build_prompts(started.components["prompts"]), generator
 
 
 def _go(
@@ -149,10 +158,18 @@ def _go(
     observer: Observer,
     stop: StopRequest,
 ) -> RunResult:
-    strategy, prompts, generator = _components(package, started)
-    service = EvaluationService(package, backend, store, reference=started.problem, tier=started.tier)
+    models = _models(started, store)
+    strategy, prompts, generator = _components(package, started, models)
+    service = EvaluationService(
+        package,
+        backend,
+        store,
+        reference=started.problem,
+        tier=started.tier,
+        objectives=started.objectives,
+    )
     parts = Parts(
-        problem=package.problem,
+        problem=_problem(package, started),
         strategy=strategy,
         prompts=prompts,
         generator=generator,
@@ -162,16 +179,16 @@ def _go(
     journal = Journal(store, store.run_id, real_clock())
     engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=observer)
     try:
-        closed = asyncio.run(_until_stopped(engine, service, stop))
+        closed = asyncio.run(_until_stopped(engine, service, models, stop))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     return RunResult(run_id=store.run_id, path=store.path, finished=True, scored=closed.winner is not None)
 
 
-async def _until_stopped(engine: Engine, service: EvaluationService, stop: StopRequest) -> Closed:
+async def _until_stopped(engine: Engine, service: EvaluationService, models: Models, stop: StopRequest) -> Closed:
     """The engine's run; a request to stop cancels it at the next point where nothing is half done."""
     stop.cancel_this_task()
-    async with service:
+    async with service, models:
         try:
             return await engine.run()
         finally:

@@ -17,7 +17,9 @@ class Budget:
             free).
         proposals: Generator calls; by default 20 per evaluation, so that a search that only repeats itself ends.
         wall_s: Wall time of the search, summed over resumptions.
-        cost_usd: Money for generator calls.
+        cost_usd: Money for generator calls, those of unknown cost at the most that they can have cost.
+        tokens: Tokens into and out of models.
+        calls: Requests to models, repetitions included.
 
     Raises:
         ValueError: There is no cap that ends the run, or one is not positive.
@@ -27,9 +29,11 @@ class Budget:
     proposals: int | None = None
     wall_s: float | None = None
     cost_usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("evaluations", "proposals", "wall_s", "cost_usd"):
+        for name in ("evaluations", "proposals", "wall_s", "cost_usd", "tokens", "calls"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"budget {name} is {value!r}; it must be a positive number")
@@ -46,7 +50,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Ledger:
-    """What has been spent so far."""
+    """What has been spent so far; `unknown_usd` is the most that calls cost whose answer never came whole."""
 
     proposals: int = 0
     evaluations: int = 0
@@ -54,6 +58,9 @@ class Ledger:
     cpu_s: float = 0.0
     cost_usd: float = 0.0
     unpriced_calls: int = 0
+    unknown_usd: float = 0.0
+    tokens: int = 0
+    calls: int = 0
 
     def exhausted(self, budget: Budget) -> str:
         """The name of the cap that is reached, or an empty text."""
@@ -61,6 +68,8 @@ class Ledger:
             ("evaluations", self.evaluations, budget.evaluations),
             ("proposals", self.proposals, budget.proposal_cap),
             ("wall_s", self.wall_s, budget.wall_s),
-            ("cost_usd", self.cost_usd, budget.cost_usd),
+            ("cost_usd", self.cost_usd + self.unknown_usd, budget.cost_usd),
+            ("tokens", self.tokens, budget.tokens),
+            ("calls", self.calls, budget.calls),
         )
         return next((name for name, spent, cap in caps if cap is not None and spent >= cap), "")

@@ -161,10 +161,11 @@ class Frozen:
 
 @dataclass(frozen=True, kw_only=True)
 class HoldoutOpened:
-    """The hold-out, drawn with a key that is an HMAC over the journal's hash."""
+    """The hold-out, drawn with a key that is an HMAC over the journal's hash, or `fixed`: the same in every run."""
 
     key: str
     instances: tuple[Instance, ...]
+    fixed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from thekla.core.evaluation import Outcome
 from thekla.core.program import Candidate, Program
 from thekla.core.values import Data, digest_of
 
-__all__ = ["IMPORT", "SEED", "Completion", "Prompt", "Proposal", "Section", "Spending", "Ticket", "Told"]
+__all__ = ["IMPORT", "SEED", "TUNE", "Completion", "Prompt", "Proposal", "Section", "Spending", "Ticket", "Told"]
 
 SEED = "seed"
 IMPORT = "import"
+TUNE = "tune"
+"""Asks for the first parent with the numbers of `route["constants"]` as its literals (`core.literals`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class Ticket:
         parents: The programs to change, best first; empty asks for a program from nothing.
         inspirations: Further programs to draw on (crossover, context).
         operator: The edit that is asked for; empty leaves the choice to the generator.
-        route: The strategy's own notes (island, cell); plain data.
+        route: The strategy's own notes (island, cell) and what its operator needs; plain data.
     """
 
     id: str
@@ -46,12 +49,17 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A named part of a prompt; `data` carries the same content to generators that read no prose."""
+    """A named part of a prompt; `data` carries the same content to generators that read no prose.
+
+    Args:
+        role: Who says it, for chat models; `assistant` shows the model an answer of its own.
+    """
 
     name: str
     text: str
     data: Data = None
     tokens: int = 0
+    role: Literal["system", "user", "assistant"] = "user"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +81,7 @@ class Prompt:
     @property
     def digest(self) -> str:
         """SHA-256 over all sections."""
-        return digest_of([[section.name, section.text, section.data] for section in self.sections])
+        return digest_of([[one.name, one.text, one.data, one.role] for one in self.sections])
 
     def data(self, name: str) -> Data:
         """The data of the section of that name, None if there is no such section."""
@@ -82,12 +90,33 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True)
 class Spending:
-    """What one generator call cost; `cost_usd` is None where no price is known, and never 0 for that."""
+    """What generator calls cost; `cost_usd` is None where no price is known, and never 0 for that.
+
+    Args:
+        cached_tokens: Those of the input tokens that the provider had in its cache.
+        unknown_usd: The most that calls cost which were sent and whose answer never came whole.
+        calls: Requests that were sent.
+    """
 
     cost_usd: float | None = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
     wall_s: float = 0.0
+    cached_tokens: int = 0
+    unknown_usd: float = 0.0
+    calls: int = 0
+
+    def __add__(self, other: Spending) -> Spending:
+        unpriced = self.cost_usd is None or other.cost_usd is None
+        return Spending(
+            cost_usd=None if unpriced else (self.cost_usd or 0.0) + (other.cost_usd or 0.0),
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            wall_s=self.wall_s + other.wall_s,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            unknown_usd=self.unknown_usd + other.unknown_usd,
+            calls=self.calls + other.calls,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +128,7 @@ class Proposal:
         program: The program it amounts to, or None with the `reason`.
         operator: The edit that was made, in the generator's own words.
         generator: Which component answered, as `name@version`.
+        exhausted: The cap of the budget that left no room for another call; the search ends with it.
     """
 
     raw: str
@@ -106,6 +136,7 @@ class Proposal:
     operator: str
     generator: str
     reason: str = ""
+    exhausted: str = ""
     spending: Spending = field(default_factory=Spending, compare=False)
 
     def __post_init__(self) -> None:

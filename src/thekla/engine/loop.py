@@ -83,6 +83,7 @@ class Engine:
         self._seen: dict[ProgramId, CandidateId] = {}
         self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
+        self._exhausted = ""  # a cap that the generator ran into
         self._failures = 0
         self._duplicates = 0
         self._baseline: float | None = None
@@ -150,13 +151,15 @@ class Engine:
             return self._journal.ahead.kind is EventKind.ASKED
         budget, ledger = self._started.budget, self._ledger
         promised = replace(ledger, evaluations=ledger.evaluations + len(self._pending), wall_s=self._journal.elapsed_s)
-        return len(self._pending) < self._started.in_flight and not promised.exhausted(budget)
+        room = len(self._pending) < self._started.in_flight
+        return room and not self._exhausted and not promised.exhausted(budget)
 
     def _stop_reason(self) -> str:
         ahead = self._journal.ahead
         if ahead is not None and ahead.kind is EventKind.STOPPING:
             return str(ahead.data["reason"])
-        return replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
+        spent = replace(self._ledger, wall_s=self._journal.elapsed_s)
+        return self._exhausted or spent.exhausted(self._started.budget)
 
     async def _work(self, ticket: Ticket, prompt: Prompt, known: int) -> tuple[Proposal, Outcome]:
         recorded = self._store.fact("answer", ticket.id)
@@ -167,7 +170,7 @@ class Engine:
             proposal = await self._parts.generator.propose(self._parts.problem, ticket, prompt, seed=seed)
             answer = encode(proposal)
             assert isinstance(answer, dict)
-            paid = proposal.spending.cost_usd != 0
+            paid = proposal.spending.cost_usd != 0 or proposal.spending.calls > 0
             self._store.record("answer", ticket.id, answer, durable=paid)
         return await self._evaluate(proposal, known)
 
@@ -216,13 +219,17 @@ class Engine:
         return Told(ticket=ticket, candidate=candidate, outcome=outcome)
 
     def _account(self, told: Told, proposal: Proposal, *, counted: bool) -> None:
-        outcome, ledger, cost_usd = told.outcome, self._ledger, proposal.spending.cost_usd
+        outcome, ledger, spending = told.outcome, self._ledger, proposal.spending
+        self._exhausted = self._exhausted or proposal.exhausted
         self._ledger = replace(
             ledger,
             evaluations=ledger.evaluations + counted,
             cpu_s=ledger.cpu_s + outcome.cost.cpu_s,
-            cost_usd=ledger.cost_usd + (cost_usd or 0.0),
-            unpriced_calls=ledger.unpriced_calls + (cost_usd is None),
+            cost_usd=ledger.cost_usd + (spending.cost_usd or 0.0),
+            unpriced_calls=ledger.unpriced_calls + (spending.cost_usd is None),
+            unknown_usd=ledger.unknown_usd + spending.unknown_usd,
+            tokens=ledger.tokens + spending.input_tokens + spending.output_tokens,
+            calls=ledger.calls + spending.calls,
         )
         if isinstance(outcome, Failed):
             self._duplicates += outcome.kind is FailureKind.DUPLICATE

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from random import Random
 
-from thekla.core.evaluation import Outcome
 from thekla.core.problem import Problem
-from thekla.core.program import Candidate
 from thekla.core.run import Ticket, Told
-from thekla.search.elites import Elite, Ranking, elite_of
+from thekla.search.elites import Elite
+from thekla.search.ranked import RankedStrategy
 
 __all__ = ["Greedy"]
 
 
-class Greedy:
+class Greedy(RankedStrategy):
     """Hill climbing with neutral drift: an equal score replaces the current program.
 
     References:
@@ -21,29 +20,15 @@ class Greedy:
     """
 
     name = "greedy"
-    version = "1"
 
     def __init__(self, problem: Problem, *, seed: int) -> None:
-        self._objective = problem.objective
-        self._asked = 0
+        super().__init__(problem, seed=seed)
         self._current: Elite | None = None
-        self._ranking = Ranking()
 
-    def ask(self, n: int = 1) -> Sequence[Ticket]:
-        tickets = []
-        for _ in range(n):
-            self._asked += 1
-            parents = (self._current.candidate,) if self._current else ()
-            tickets.append(Ticket(id=f"t{self._asked}", parents=parents))
-        return tickets
+    def _choose(self, rng: Random) -> Ticket:
+        assert self._current is not None
+        return self._ticket([self._current])
 
-    def tell(self, told: Told) -> None:
-        elite = elite_of(told, self._objective)
-        if elite is None:
-            return
-        self._ranking.add(elite)
-        if self._current is None or elite.gain >= self._current.gain:
+    def _learn(self, told: Told, elite: Elite | None) -> None:
+        if elite is not None and (self._current is None or elite.gain >= self._current.gain):
             self._current = elite
-
-    def best(self, k: int = 1) -> Sequence[tuple[Candidate, Outcome]]:
-        return self._ranking.best(k)

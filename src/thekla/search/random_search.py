@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from random import Random
 
-from thekla.core.evaluation import Outcome
 from thekla.core.problem import Problem
-from thekla.core.program import Candidate
-from thekla.core.rng import stream
 from thekla.core.run import Ticket, Told
-from thekla.search.elites import Elite, Ranking, elite_of
+from thekla.search.elites import Elite
+from thekla.search.ranked import RankedStrategy
 
 __all__ = ["RandomSearch"]
 
 
-class RandomSearch:
+class RandomSearch(RankedStrategy):
     """Every ticket starts from a scored program drawn uniformly, whatever its score.
 
     The walk reaches the same programs as a search with selection; what selection adds is the difference between
@@ -22,29 +20,14 @@ class RandomSearch:
     """
 
     name = "random"
-    version = "1"
 
     def __init__(self, problem: Problem, *, seed: int) -> None:
-        self._objective = problem.objective
-        self._seed = seed
-        self._asked = 0
+        super().__init__(problem, seed=seed)
         self._pool: list[Elite] = []
-        self._ranking = Ranking()
 
-    def ask(self, n: int = 1) -> Sequence[Ticket]:
-        tickets = []
-        for _ in range(n):
-            self._asked += 1
-            rng = stream(self._seed, self.name, self._asked)
-            parents = (rng.choice(self._pool).candidate,) if self._pool else ()
-            tickets.append(Ticket(id=f"t{self._asked}", parents=parents))
-        return tickets
+    def _choose(self, rng: Random) -> Ticket:
+        return self._ticket([rng.choice(self._pool)])
 
-    def tell(self, told: Told) -> None:
-        elite = elite_of(told, self._objective)
+    def _learn(self, told: Told, elite: Elite | None) -> None:
         if elite is not None:
             self._pool.append(elite)
-            self._ranking.add(elite)
-
-    def best(self, k: int = 1) -> Sequence[tuple[Candidate, Outcome]]:
-        return self._ranking.best(k)

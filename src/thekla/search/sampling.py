@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from random import Random
 
-from thekla.core.evaluation import Outcome
 from thekla.core.problem import Problem
-from thekla.core.program import Candidate
 from thekla.core.run import Ticket, Told
-from thekla.search.elites import Ranking, elite_of
+from thekla.search.elites import Elite
+from thekla.search.ranked import RankedStrategy
 
 __all__ = ["Sampling"]
 
 
-class Sampling:
+class Sampling(RankedStrategy):
     """Each ticket starts from the best program so far and shows the earlier attempts.
 
     A strictly better score replaces the best. A prompt builder sees the whole history in any case; the inspirations
@@ -28,32 +28,16 @@ class Sampling:
     """
 
     name = "sampling"
-    version = "1"
 
     def __init__(self, problem: Problem, *, seed: int, window: int = 20) -> None:
+        super().__init__(problem, seed=seed)
         if window < 0:
             raise ValueError(f"window is {window}; it must not be negative")
-        self._objective = problem.objective
-        self._window = window
-        self._asked = 0
-        self._ranking = Ranking()
-        self._attempts: list[Candidate] = []
+        self._attempts: deque[Elite] = deque(maxlen=window)
 
-    def ask(self, n: int = 1) -> Sequence[Ticket]:
-        return [self._ticket() for _ in range(n)]
+    def _choose(self, rng: Random) -> Ticket:
+        return self._ticket([self._ranking[0]], list(self._attempts))
 
-    def tell(self, told: Told) -> None:
-        elite = elite_of(told, self._objective)
+    def _learn(self, told: Told, elite: Elite | None) -> None:
         if elite is not None:
-            self._ranking.add(elite)
-            self._attempts.append(elite.candidate)
-
-    def best(self, k: int = 1) -> Sequence[tuple[Candidate, Outcome]]:
-        return self._ranking.best(k)
-
-    def _ticket(self) -> Ticket:
-        self._asked += 1
-        best = tuple(candidate for candidate, _ in self._ranking.best())
-        earlier = self._attempts[max(0, len(self._attempts) - self._window) :] if self._window else []
-        inspirations = tuple(candidate for candidate in earlier if candidate not in best)
-        return Ticket(id=f"t{self._asked}", parents=best, inspirations=inspirations)
+            self._attempts.append(elite)

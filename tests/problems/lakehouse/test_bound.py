@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from thekla.core.problem import Split
 from thekla.problems.lakehouse import build
 from thekla.problems.lakehouse.bound import penalised_latency_bound
-from thekla.problems.lakehouse.oracle import oracle_scheduler
 from thekla.problems.lakehouse.referee import PENALTY, judge_scheduler, penalty_seconds
 from thekla.problems.lakehouse.workloads import Scene, instance, scene
 from thekla.simulators.lakehouse import (
@@ -23,6 +22,7 @@ from thekla.simulators.lakehouse import (
     Trace,
     Work,
     load_policy,
+    oracle_policy,
 )
 
 ORACLE = """
@@ -93,8 +93,8 @@ def test_no_policy_beats_the_bound(setting: Scene, seed: int) -> None:
     package = build("default")
     schedulers = [
         load_policy(package.problem.seeds[0].text),
-        oracle_scheduler(ORACLE.format(seed=seed), setting.trace),
-        oracle_scheduler(ORACLE.format(seed=seed + 1), setting.trace),
+        oracle_policy(setting.trace, ORACLE.format(seed=seed)),
+        oracle_policy(setting.trace, ORACLE.format(seed=seed + 1)),
     ]
     for scheduler in schedulers:
         result = judge_scheduler(scheduler, setting, PENALTY)

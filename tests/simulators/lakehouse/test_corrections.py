@@ -201,7 +201,7 @@ def test_an_unknown_pool_is_a_fault_with_the_range() -> None:
     source = sized("1", "1").replace(", 0) for", ", 4) for")
     ours, _ = both(trace(pipeline("p", work())), source, Params(duration=10, ticks_per_second=10))
     assert ours.fault is not None
-    assert (ours.fault.kind, ours.fault.tick) == ("illegal", 0)
+    assert (ours.fault.kind, ours.fault.tick) == ("unknown_pool", 0)
     assert "pool_id is 4; pools are numbered 0 to 0" in ours.fault.message
 
 

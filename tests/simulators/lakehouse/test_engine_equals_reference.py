@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.simulators.lakehouse import (
+    CallReport,
     Compat,
     OperatorSpec,
     Params,
@@ -179,6 +180,11 @@ def assert_equal(result: RunResult, reference: Lakehouse, compat: Compat) -> Non
             assert statistics.mean_memory_consumed_percent == pytest.approx(means[1], rel=1e-9, abs=1e-9)
 
 
+def outcome(result: RunResult) -> str:
+    """All that came of a run, but for how often the policy was called."""
+    return repr(replace(result, policy_calls=0, calls=CallReport(asked="events", calls=0, quiet=0)))
+
+
 @settings(max_examples=120)
 @given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
 def test_random_policy_gives_the_same_run(trace: Trace, lakehouse: tuple[Params, Compat], seed: int) -> None:
@@ -210,7 +216,7 @@ def test_skipped_calls_change_nothing_for_a_policy_that_answers_to_events(
     source = RANDOM_POLICY.replace("SEED", str(seed))
     events = simulate(trace, load_policy(source), params, compat)
     exact = simulate(trace, load_policy(source), params, compat, calls="exact")
-    assert repr(replace(events, policy_calls=0)) == repr(replace(exact, policy_calls=0))
+    assert outcome(events) == outcome(exact)
     assert events.policy_calls <= exact.policy_calls
 
 

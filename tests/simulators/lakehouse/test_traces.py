@@ -71,7 +71,7 @@ def test_columns_may_stand_in_any_order() -> None:
         ("", "bad: the file is empty", "expected the header pipeline_id"),
         (HEADER, "no pipeline", "add a row"),
         ("pipeline,when\n", "line 1: unknown column 'pipeline'", "did you mean 'pipeline_id'"),
-        (HEADER.replace("memory_gb", "ram"), "unknown column 'ram'", "the columns are"),
+        (HEADER.replace("memory_gb", "ram"), "unknown column 'ram'", "use one of pipeline_id"),
         (HEADER.replace(",memory_gb", ""), "line 1: the header lacks memory_gb", "expected pipeline_id"),
         (HEADER.replace("memory_gb", "parents"), "'parents' appears twice", "keep one"),
         (HEADER + "p1,0,QUERY,op1\n", "line 2: the row has 4 fields of 9", "one per column"),

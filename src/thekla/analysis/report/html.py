@@ -21,6 +21,7 @@ from thekla.analysis.tables import (
     ladder_table,
     ledger_table,
     measures_table,
+    models_table,
     operators_table,
     screening_note,
 )
@@ -76,6 +77,7 @@ def render_html(view: RunView, *, run: str) -> str:
         measures=measures_table(view, steps),
         operators=operators_table(view),
         ledger=ledger_table(view),
+        models=models_table(view),
         command=command_of(view),
         facts=facts_of(view, run=run),
         started=_date(view.started_at_s),
@@ -113,13 +115,17 @@ def command_of(view: RunView) -> str:
     if not settings.problem.arguments:
         words += ["--suite", settings.problem.suite]
     words += [word for name, value in settings.problem.arguments.items() for word in (f"--{name}", str(value))]
-    for part in ("strategy", "generator"):
+    for part in ("preset", "strategy", "generator"):
         if part in settings.components:
             words += [f"--{part}", settings.components[part].name]
+    if "tuning" in settings.components:
+        words.append("--tune")
     if settings.budget.evaluations is not None:
         words += ["--evaluations", str(settings.budget.evaluations)]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
+    if any(objective.source == "program" for objective in settings.objectives):
+        words += ["--readable", "--tolerance", f"{view.objective.tolerance:g}"]
     words += ["--seed", str(settings.seed), "--in-flight", str(settings.in_flight)]
     if settings.tier == "trusted":
         words += ["--sandbox", "trusted"]
@@ -133,7 +139,9 @@ def facts_of(view: RunView, *, run: str) -> tuple[tuple[str, str], ...]:
     settings = view.settings
     instances = ", ".join(f"{len(members)} {split}" for split, members in settings.instances.items())
     if view.holdout is not None:
-        instances += f", {len(view.holdout.instances)} hold-out (drawn at the end)"
+        instances += (
+            f", {len(view.holdout.instances)} hold-out ({'fixed' if view.holdout.fixed else 'drawn at the end'})"
+        )
     rows = [
         ("run", run),
         ("problem", f"{settings.problem.name} {settings.problem_version}, suite {settings.problem.suite}"),
@@ -146,7 +154,7 @@ def facts_of(view: RunView, *, run: str) -> tuple[tuple[str, str], ...]:
         ("chain head", view.chain),
         ("events", f"{view.events:,}"),
     ]
-    if view.holdout is not None:
+    if view.holdout is not None and not view.holdout.fixed:
         rows.insert(-2, ("hold-out key", view.holdout.key))
     for part, component in settings.components.items():
         arguments = json.dumps(component.arguments, ensure_ascii=False, sort_keys=True) if component.arguments else ""

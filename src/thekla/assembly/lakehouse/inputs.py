@@ -19,6 +19,7 @@ from thekla.problems.lakehouse.referee import GuestScheduler
 from thekla.simulators.lakehouse import (
     BUILTIN_POLICIES,
     EUDOXIA_PATHS,
+    ORACLE_POLICIES,
     Compat,
     GeneratorRevision,
     Scheduler,
@@ -29,8 +30,9 @@ from thekla.simulators.lakehouse import (
     eudoxia_imports,
     generate_trace,
     load_policy,
+    load_trace,
+    oracle_policy,
     policy_source,
-    read_trace,
 )
 
 __all__ = [
@@ -58,11 +60,13 @@ class Policy:
 
     Args:
         trusted: Whether it is ours; all others belong into a sandbox.
+        oracle: Whether it is told the truth.
     """
 
     name: str
     source: str
     trusted: bool
+    oracle: bool = False
 
 
 def read_parameters(path: Path) -> Mapping[str, object]:
@@ -92,18 +96,18 @@ def read_settings(path: Path, **changes: object) -> Settings:
         raise ConfigError(f"parameter file {path}: {error}") from error
 
 
-def traced(path: Path) -> Trace:
-    """The trace in a file.
+def traced(path: Path, compat: Compat) -> Trace:
+    """The trace in a file; the revisions of Eudoxia take arrivals in any order, and deliver late ones late.
 
     Raises:
         ConfigError: It cannot be read, or is no trace.
     """
     try:
-        return read_trace(path.read_text(encoding="utf-8"), name=path.stem)
-    except (OSError, UnicodeDecodeError) as error:
+        return load_trace(path, any_order=compat != "thekla")
+    except OSError as error:
         raise ConfigError(f"trace {path} cannot be read: {_reason(error)}") from error
     except TraceFormatError as error:
-        raise ConfigError(f"trace {path}: {error}") from error
+        raise ConfigError(f"trace {error}") from error
 
 
 def generated(settings: Settings, compat: Compat) -> Trace:
@@ -136,16 +140,18 @@ def compat_named(name: str) -> Compat:
 
 
 def policy_named(name: str) -> Policy:
-    """The built-in policy of that name, or the program in that file.
+    """The built-in policy or oracle of that name, or the program in that file.
 
     Raises:
         ConfigError: There is neither.
     """
     if name in BUILTIN_POLICIES:
         return Policy(name=name, source=policy_source(name), trusted=True)
+    if name in ORACLE_POLICIES:
+        return Policy(name=name, source=policy_source(name), trusted=True, oracle=True)
     path = Path(name)
     if not path.is_file():
-        known = ", ".join(BUILTIN_POLICIES)
+        known = ", ".join((*BUILTIN_POLICIES, *ORACLE_POLICIES))
         raise ConfigError(f"no policy {name!r}: it is no file, and the built-in ones are {known}")
     try:
         return Policy(name=path.stem, source=path.read_text(encoding="utf-8"), trusted=False)
@@ -176,14 +182,17 @@ class Openings:
         self._resources.close()
 
     @contextlib.contextmanager
-    def scheduler(self, policy: Policy) -> Iterator[Scheduler]:
-        """A scheduler for one simulation; a guest ends with the context.
+    def scheduler(self, policy: Policy, trace: Trace) -> Iterator[Scheduler]:
+        """A scheduler for one simulation of a trace, which an oracle is told; a guest ends with the context.
 
         Raises:
             TheklaError: The program cannot be loaded in this process.
             GuestFault: The program cannot be loaded in a guest.
             SandboxError: The sandbox cannot be had.
         """
+        if policy.oracle:
+            yield oracle_policy(trace, policy.source)
+            return
         if policy.trusted or self._tier == "trusted":
             with eudoxia_imports():
                 yield _loaded(policy)

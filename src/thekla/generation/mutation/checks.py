@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from thekla.core.literals import FIXED
 from thekla.generation.mutation.names import same_shape, unbound_names
 
-__all__ = ["FIXED", "Facts", "facts_of", "objection"]
-
-FIXED = "# thekla: fixed"
+__all__ = ["Facts", "facts_of", "objection"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
-from thekla.simulators.lakehouse import Settings, Trace, TraceFormatError, read_trace, write_trace
+from thekla.simulators.lakehouse import Settings, Trace, TraceFormatError, load_trace, write_trace
 
 from .goals import CLASSES, Goal
 from .workloads import Scene
@@ -162,9 +162,11 @@ def _read_together(folder: Path) -> list[OwnTrace]:
 def _read(path: Path, folder: Path, split: Split) -> OwnTrace:
     name = path.relative_to(folder).as_posix()
     try:
-        trace = read_trace(path.read_text(encoding="utf-8"), name=name)
-    except (OSError, UnicodeDecodeError, TraceFormatError) as error:
-        raise ConfigError(f"trace {path}: {error}") from error
+        trace = replace(load_trace(path), name=name)
+    except OSError as error:
+        raise ConfigError(f"trace {path} cannot be read: {error.strerror}") from error
+    except TraceFormatError as error:
+        raise ConfigError(f"trace {error}") from error
     # Of the content as it is understood: line ends and ways of writing a number make no other trace.
     return OwnTrace(
         instance=Instance(id=name, split=split, digest=digest_of({"trace": write_trace(trace)})), trace=trace

@@ -13,12 +13,11 @@ from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem, Split, Stage
 from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
-from thekla.simulators.lakehouse import Settings, as_generated, policy_source
+from thekla.simulators.lakehouse import Settings, as_generated, oracle_policy, policy_source
 
 from .bound import penalised_latency_bound
 from .goals import GOALS, PENALTY, Goal, penalty_seconds
 from .interface import VOCABULARY, interface
-from .oracle import oracle_scheduler
 from .own_traces import read_own_traces
 from .referee import LakehouseReferee, judge_scheduler
 from .workloads import Scene, drawn_holdout, probes, scene, smoke, splits
@@ -111,6 +110,7 @@ class LakehousePackage:
         stages: tuple[Stage, ...],
         *,
         published: Mapping[str, tuple[float, str]],
+        fixed_holdout: bool = False,
     ) -> Problem:
         return Problem(
             name=_FOLDER.name,
@@ -125,6 +125,7 @@ class LakehousePackage:
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=published,
+            fixed_holdout=fixed_holdout,
         )
 
     @property
@@ -191,9 +192,8 @@ class LakehousePackage:
         """
         if baseline.name != "exact-fifo":
             raise ProblemError(f"baseline {baseline.name!r} is no oracle of the lakehouse; run it in a guest")
-        source = _FOLDER.text("baselines/exact_fifo.py")
         setting = self._scene(instance.id)
-        return judge_scheduler(oracle_scheduler(source, setting.trace), setting, self._objective.name)
+        return judge_scheduler(oracle_policy(setting.trace), setting, self._objective.name)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""
@@ -221,7 +221,8 @@ class OwnTracesPackage(LakehousePackage):
         """The problem as data."""
         stages = (Stage(name="probe", instances=self._own.probes()),)
         instances = {split: self._own.instances(split) for split in (Split.TRAIN, Split.VALIDATION)}
-        return self._problem(_own_statement(self._goal, self._own.settings), instances, stages, published={})
+        statement = _own_statement(self._goal, self._own.settings)
+        return self._problem(statement, instances, stages, published={}, fixed_holdout=True)
 
     @cached_property
     def limits(self) -> Limits:

@@ -35,9 +35,12 @@ Corrected by `thekla` only, because it changes results:
   limit, not at the next whole second.
 """
 
-from .answers import FaultKind, Message, PolicyFault, Scheduler
+from .accounting import Amount, Cause, account
+from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
+from .confidence import MeanInterval, mean_interval, paired_interval
+from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
-from .estimators import Estimator, noisy_estimator
+from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -46,15 +49,31 @@ from .generation import (
     loop_trace,
     published_traces,
 )
+from .guest import guest_source
+from .ideal import ideal_ticks
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
-from .policies import BUILTIN_POLICIES, builtin_policy, guest_source, load_policy, policy_source
+from .perfetto import perfetto_trace
+from .policies import (
+    BUILTIN_POLICIES,
+    ORACLE_POLICIES,
+    builtin_policy,
+    load_policy,
+    oracle_policy,
+    policy_source,
+)
 from .record import record, statistics_record
-from .results import RunResult
+from .rest import RestError, rest_policy
+from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
+from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
+from .sensitivity import SensitivityRow, sensitivity
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
+from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
+from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
+from .timeline import Window, timeline_svg
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
@@ -62,48 +81,86 @@ __all__ = [
     "BUILTIN_POLICIES",
     "EUDOXIA_PATHS",
     "LATENCY_WEIGHTS",
+    "ORACLE_POLICIES",
     "PUBLISHED_SEEDS",
+    "RULES",
+    "SUITES",
+    "Amount",
+    "CallReport",
     "Calls",
+    "Cause",
+    "ClassLoss",
+    "ClassScores",
     "ClassStatistics",
     "Compat",
     "ContainerLife",
     "ContainerLives",
+    "Diagnosis",
     "EndKind",
     "Estimator",
     "FaultKind",
     "GeneratorRevision",
+    "MeanInterval",
     "Message",
     "OperatorRun",
     "OperatorSpec",
     "Params",
+    "PipelineOutcome",
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
+    "RestError",
     "RunResult",
     "Scheduler",
+    "Scores",
     "Segment",
+    "SensitivityRow",
     "Settings",
     "Statistics",
+    "Suite",
+    "SuiteSplit",
+    "SyntheticParams",
+    "Tenant",
     "Trace",
     "TraceFormatError",
+    "Window",
     "Work",
     "WorkloadParams",
+    "account",
     "as_generated",
     "builtin_policy",
+    "diagnose",
     "eudoxia_imports",
+    "faulty_line",
     "generate_trace",
     "guest_source",
+    "ideal_ticks",
+    "jain_index",
     "jittered",
+    "load_estimator",
     "load_policy",
     "load_trace",
     "loop_trace",
+    "mean_interval",
     "noisy_estimator",
+    "offered_load",
+    "oracle_policy",
+    "paired_interval",
+    "perfetto_trace",
+    "pipeline_outcomes",
     "policy_source",
     "published_traces",
     "read_trace",
     "record",
+    "rest_policy",
+    "score",
+    "sensitivity",
     "simulate",
     "snapped",
     "statistics_record",
+    "suite",
+    "synthetic_trace",
+    "timeline_svg",
+    "write_suite",
     "write_trace",
 ]

@@ -97,7 +97,7 @@ class LifeTable:
 class OperatorStatus:
     """An operator that has arrived; one table per segment."""
 
-    __slots__ = ("job", "parents", "spec", "state", "tables")
+    __slots__ = ("before", "job", "parents", "spec", "state", "tables")
 
     def __init__(
         self, job: "Job", spec: OperatorSpec, parents: list["OperatorStatus"], tables: tuple[LifeTable, ...]
@@ -106,7 +106,15 @@ class OperatorStatus:
         self.spec = spec
         self.parents = parents
         self.tables = tables
-        self.state = State.PENDING
+        self.state = self.before = State.PENDING
+
+    def reserve(self) -> None:
+        """Moves it to ASSIGNED."""
+        self.before, self.state = self.state, State.ASSIGNED
+
+    def release(self) -> None:
+        """Undoes `reserve`."""
+        self.state = self.before
 
 
 class Job:
@@ -127,9 +135,10 @@ class Container:
     """Operators that run one after the other on a share of a pool.
 
     `position` is the operator that runs or starts next, `segment` the part of it; `done` counts completed operators.
-    It differs from `position` only after an operator that took no tick, which the original passes over without
-    completing it. `timeline` holds the started segments as (tick of the start, their table, ticks of scanning,
-    position). `end` is the last tick in which it ran, `freed` that in which its resources came back.
+    It differs from `position` only after operators that took no tick, which the original has `passed` over without
+    completing them. `timeline` holds the started segments as (tick of the start, their table, ticks of scanning,
+    position). `end` is the last tick in which it ran, `freed` that in which its resources came back. `line`
+    is that of the program that asked for it, or 0.
     """
 
     __slots__ = (
@@ -140,8 +149,10 @@ class Container:
         "end",
         "error",
         "freed",
+        "line",
         "number",
         "operators",
+        "passed",
         "pool",
         "position",
         "priority",
@@ -160,11 +171,13 @@ class Container:
         self.cpu = order.cpu
         self.ram_gb = order.ram_gb
         self.priority = order.priority
+        self.line = order.line
         self.pool = pool
         self.start = start
         self.end: int | None = None
         self.freed: int | None = None
         self.suspended = False
+        self.passed: list[int] = []
         self.position = 0
         self.segment = 0
         self.done = 0

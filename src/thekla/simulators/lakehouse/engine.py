@@ -7,19 +7,22 @@ suspensions, containers in order of creation, kills, ends of containers.
 """
 
 import math
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import get_args
 
-from .answers import Answer, AssignmentOrder, IllegalAnswer, Message, PolicyFault, Scheduler, read_answer, shown
+from .answers import Answer, AssignmentOrder, Gate, IllegalAnswer, Message, Scheduler, shown
 from .arrivals import deliveries, visits
-from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
+from .containers import Job, LifeTable, OperatorStatus, State
 from .estimators import Estimator
+from .execution import Agenda, Execution
 from .lives import ContainerLives
 from .memory import compensated_sum
 from .params import Calls, Compat, Params
-from .pools import Pool
-from .results import RunResult
+from .results import CallReport, RunResult
+from .session import PolicySession
 from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
+from .truth import Insight
 from .workload import PriorityClass, Trace
 
 __all__ = ["simulate"]
@@ -33,12 +36,16 @@ def simulate(
     *,
     estimator: Estimator | None = None,
     calls: Calls = "events",
+    lenient: bool = False,
 ) -> RunResult:
     """Replays a trace under a scheduler.
 
     The scheduler must be fresh: it keeps the state of one simulation; so must the estimator, which hints at what
     operators need (``op.estimate.mem_peak_gb``). Whatever it does wrong ends the simulation and
     is reported in the result; exceptions of its transport (a guest that died) pass through.
+
+    Args:
+        lenient: Refuse and count what breaks a rule, and go on. Exceptions of the policy still end the simulation.
 
     Raises:
         ValueError: The parameters ask for what the revision does not have, or `compat` or `calls` is unknown.
@@ -52,13 +59,7 @@ def simulate(
         )
     if calls not in get_args(Calls):
         raise ValueError(f"calls is {calls!r}; use one of {', '.join(get_args(Calls))}")
-    return _Simulation(trace, scheduler, params, compat, estimator, every_tick=calls == "exact").run()
-
-
-# What is due in a pool, in the order in which it happens within a tick.
-_RESUME = 0  # a suspension ends
-_ADVANCE = 1  # an operator of an active container starts, ends or outgrows it
-_CHECK = 2  # the pool's memory may run out
+    return _Simulation(trace, scheduler, params, compat, estimator, calls=calls, lenient=lenient).run()
 
 
 class _Simulation:
@@ -72,104 +73,132 @@ class _Simulation:
         compat: Compat,
         estimator: Estimator | None,
         *,
-        every_tick: bool,
+        calls: Calls,
+        lenient: bool,
     ) -> None:
         self._trace = trace  # keeps the works alive that `_tables` is keyed by
         self._scheduler = scheduler
         self._params = params
         self._compat = compat
         self._estimator = estimator
-        self._every_tick = every_tick
+        self._calls = calls
+        self._lenient = lenient
         self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
         self._arrivals = deliveries(trace, params.ticks_per_second, compat)
         self._tables: dict[int, tuple[LifeTable, ...]] = {}
         self._operators: list[OperatorStatus] = []
         self._jobs: list[Job] = []
-        self._pools = [Pool(params, compat) for _ in range(params.num_pools)]
-        self._containers: list[Container] = []
-        # (tick, pool, what, container)
-        self._due: list[tuple[int, int, int, int]] = []
-        self._calls: list[int] = []
+        self._agenda = Agenda()
+        self._gate = Gate(num_pools=params.num_pools, lenient=lenient)
+        self._execution = Execution(params, compat, self._operators, self._agenda, self._gate)
         self._alarms: list[int] = []
-        self._completed: list[Job] = []
         self._overdue: list[Job] = []
-        self._news: dict[str, list[object]] = {}
-        self._changed_pools: set[int] = set()
-        self._assignments = self._suspensions = self._failures = 0
-        self._errors: dict[str, int] = {}
-        self._finished = 0
+        self._assignments = self._suspensions = 0
         self._next_sample = 0
         self._allocated: list[float] = []
         self._consumed: list[float] = []
-        self._policy_calls = self._events = 0
+        self._policy_calls = self._quiet_calls = 0
+        self._why = ""
         self._now = -1
+        # A session in this process may call its policy on many ticks in a row; a guest would learn of the next event.
+        self._idle: Callable[[int, int], tuple[int, Message]] | None = None
+        if isinstance(scheduler, PolicySession):
+            execution = self._execution
+            scheduler.reveal(Insight(self._operators, execution.containers, execution.pools, corrected=self._corrected))
+            if calls != "events":
+                self._idle = scheduler.idle
 
     def run(self) -> RunResult:
         fault = None
+        end = self._params.max_ticks
         try:
             self._start_policy()
-            end = self._params.max_ticks
-            while (tick := self._next_tick(end)) < end:
-                self._sample(tick)
-                self._now = tick
-                self._visit(tick)
+            while (tick := min(event := self._next_event(end), call := self._next_call(end))) < end:
+                if call < event and self._idle is not None and self._is_quiet():
+                    self._call_idly(self._idle, call, event)
+                else:
+                    self._sample(tick)
+                    self._now = tick
+                    self._visit(tick)
             self._sample(end)
         except IllegalAnswer as illegal:
-            fault = PolicyFault(
-                kind=illegal.kind, tick=max(self._now, 0), message=illegal.message, traceback=illegal.traceback
-            )
+            fault = illegal.fault(max(self._now, 0))
         return RunResult(
             statistics=self._statistics(),
             pipelines=tuple((job.spec.id, job.arrival, job.finish) for job in self._jobs),
-            container_tick_times=tuple(tuple(pool.lives) for pool in self._pools),
-            containers=ContainerLives(self._containers),
+            container_tick_times=tuple(tuple(pool.lives) for pool in self._execution.pools),
+            containers=ContainerLives(self._execution.containers),
             policy_calls=self._policy_calls,
-            events=self._events,
+            events=self._agenda.events,
             fault=fault,
+            calls=CallReport(asked=self._calls, calls=self._policy_calls, quiet=self._quiet_calls, reason=self._why),
+            refusals=dict(self._gate.refusals),
+            refused=tuple(self._gate.refused),
         )
 
     def _start_policy(self) -> None:
         message: Message = {"params": self._params.as_dict()}
-        if self._corrected:
-            message["prompt"] = True
-        answer = read_answer(self._scheduler.start(message), num_pools=len(self._pools))
-        if answer.assignment_count or answer.suspension_count:
+        told = {"prompt": self._corrected, "auto": self._calls == "auto", "lenient": self._lenient}
+        message.update({name: True for name, holds in told.items() if holds})
+        answer = self._gate.read(self._scheduler.start(message), 0)
+        if not answer.empty:
             raise IllegalAnswer("bad_message", "the answer to start assigns or suspends; nothing has arrived yet")
-        if answer.wake_ticks is not None:
-            heappush(self._calls, self._now + answer.wake_ticks)
+        self._wake(answer)
 
-    def _next_tick(self, end: int) -> int:
-        if self._every_tick:
-            return min(end, self._now + 1)
+    def _next_event(self, end: int) -> int:
+        """The next tick on which something happens without the scheduler, or `end`."""
         tick = end
         if len(self._jobs) < len(self._arrivals):
             tick = min(tick, self._arrivals[len(self._jobs)][0])
-        if self._due:
-            tick = min(tick, self._due[0][0])
-        if self._calls:
-            tick = min(tick, self._calls[0])
+        if self._agenda.due:
+            tick = min(tick, self._agenda.due[0][0])
         if self._alarms:
             tick = min(tick, self._alarms[0])
         return tick
 
+    def _next_call(self, end: int) -> int:
+        """The next tick on which the scheduler is called whatever happens, or `end`."""
+        if self._calls == "exact":
+            return min(end, self._now + 1)
+        return min(end, self._agenda.calls[0]) if self._agenda.calls else end
+
+    def _is_quiet(self) -> bool:
+        """Whether the scheduler has been told everything."""
+        return not (self._agenda.news or self._agenda.changed_pools or self._gate.has_turned_back())
+
+    def _call_idly(self, idle: Callable[[int, int], tuple[int, Message]], first: int, until: int) -> None:
+        """Calls the policy on ticks on which nothing happens, until it wants something."""
+        tick, message = idle(first, until)
+        self._policy_calls += tick - first + 1
+        self._quiet_calls += tick - first + 1
+        self._now = tick
+        self._forget_calls(tick)
+        answer = self._take(tick, message)
+        if not answer.empty:
+            self._sample(tick)
+            self._act(tick, answer, expiring=False)
+
+    def _forget_calls(self, tick: int) -> bool:
+        called = False
+        while self._agenda.calls and self._agenda.calls[0] <= tick:
+            heappop(self._agenda.calls)
+            called = True
+        return called
+
     def _visit(self, tick: int) -> None:
         """Everything that happens in one tick."""
-        first = len(self._jobs)
-        called = self._arrive(tick) or self._every_tick
-        while self._calls and self._calls[0] <= tick:
-            heappop(self._calls)
-            called = True
-        answer = self._ask(tick, first) if called else None
+        called = self._arrive(tick) or self._calls == "exact"
+        called = self._forget_calls(tick) or called
+        answer = self._ask(tick) if called else None
         expiring = False
         while self._alarms and self._alarms[0] <= tick:
             heappop(self._alarms)
             expiring = True
-        ended = 0
-        for number, pool in enumerate(self._pools):
-            due = bool(self._due) and self._due[0][0] == tick and self._due[0][1] == number
-            if due or expiring or (answer and (number in answer.assignments or number in answer.suspensions)):
-                ended += self._visit_pool(tick, number, pool, answer)
+        self._act(tick, answer, expiring=expiring)
+
+    def _act(self, tick: int, answer: Answer | None, *, expiring: bool) -> None:
+        ended = self._execution.visit(tick, answer, expiring=expiring)
         if answer:
             self._assignments += answer.assignment_count
             self._suspensions += answer.suspension_count
@@ -182,12 +211,14 @@ class _Simulation:
         """Samples memory at the whole seconds before a tick; nothing has happened since the last visited one."""
         if self._compat == "eudoxia-pin":
             return
-        params = self._params
+        params, pools = self._params, self._execution.pools
         total = params.num_pools * params.ram_gb_per_pool
         while self._next_sample < until:
             tick = self._next_sample
-            allocated = compensated_sum(params.ram_gb_per_pool - pool.ram_gb for pool in self._pools)
-            consumed = sum(pool.memory.consumed_gb(pool.active.values(), tick) for pool in self._pools if pool.memory)
+            allocated = compensated_sum(params.ram_gb_per_pool - pool.ram_gb for pool in pools)
+            consumed = sum(
+                pool.memory.consumed_gb(pool.active.values(), tick) for pool in self._execution.pools if pool.memory
+            )
             self._allocated.append(100.0 * allocated / total)
             self._consumed.append(100.0 * consumed / total)
             self._next_sample += params.ticks_per_second
@@ -198,11 +229,11 @@ class _Simulation:
             spec = self._arrivals[len(self._jobs)][1]
             job = Job(len(self._jobs), spec, tick)
             self._jobs.append(job)
-            self._news.setdefault("n", []).append(self._admit(job))
+            self._agenda.tell("n", self._admit(job))
             if self._params.max_job_ticks:
                 heappush(self._alarms, tick + self._params.max_job_ticks)
                 self._overdue.append(job)
-        self._events += len(self._jobs) - first
+        self._agenda.events += len(self._jobs) - first
         return len(self._jobs) > first
 
     def _admit(self, job: Job) -> list[object]:
@@ -224,241 +255,62 @@ class _Simulation:
             return [job.spec.id, int(job.spec.priority), told]
         return [job.spec.id, int(job.spec.priority), told, [self._estimator(specs[each].work) for each in order]]
 
-    def _ask(self, tick: int, first_new: int) -> Answer:
+    def _ask(self, tick: int) -> Answer:
         """Tells the policy what happened since its last call and returns what it wants, checked."""
-        message: Message = {"t": tick, **self._news}
-        if self._changed_pools:
-            message["p"] = [[n, self._pools[n].cpu, self._pools[n].ram_gb] for n in sorted(self._changed_pools)]
-            self._changed_pools.clear()
-        self._news = {}
+        agenda, gate, pools = self._agenda, self._gate, self._execution.pools
+        message: Message = {"t": tick, **agenda.news}
+        if agenda.changed_pools:
+            message["p"] = [[n, pools[n].cpu, pools[n].ram_gb] for n in sorted(agenda.changed_pools)]
+            agenda.changed_pools.clear()
+        if gate.has_turned_back():
+            message["x"] = [sorted(gate.stops_back), sorted(gate.orders_back)]
+        agenda.news = {}
         self._policy_calls += 1
-        answer = read_answer(self._scheduler.step(message), num_pools=self._params.num_pools)
-        if answer.wake_ticks is not None:
-            heappush(self._calls, tick + answer.wake_ticks)
-        if answer.assignment_count or answer.suspension_count:
-            self._call_after(tick)
-        for orders in answer.assignments.values():
-            for order in orders:
-                self._reserve(order)
+        self._quiet_calls += len(message) == 1
+        return self._take(tick, self._scheduler.step(message))
+
+    def _take(self, tick: int, message: Message) -> Answer:
+        """Reads what the scheduler wants, and reserves the operators for it."""
+        answer = self._gate.read(message, tick)
+        self._wake(answer)
+        if not answer.empty:
+            self._agenda.call_after(tick)
+        for pool, orders in answer.assignments.items():
+            answer.assignments[pool] = [order for order in orders if self._reserve(tick, order)]
         return answer
 
-    def _call_after(self, tick: int) -> None:
-        if not self._calls or self._calls[0] != tick + 1:
-            heappush(self._calls, tick + 1)
+    def _wake(self, answer: Answer) -> None:
+        if answer.wake_ticks is not None:
+            heappush(self._agenda.calls, self._now + answer.wake_ticks)
+        self._why = answer.why or self._why
 
-    def _reserve(self, order: AssignmentOrder) -> None:
-        for number in order.operators:
-            if type(number) is not int or not 0 <= number < len(self._operators):
-                raise IllegalAnswer(
-                    "unknown_operator", f"operator {shown(number)} is unknown; {len(self._operators)} have arrived"
-                )
-            operator = self._operators[number]
-            if operator.state is not State.PENDING and operator.state is not State.FAILED:
-                raise IllegalAnswer(
-                    "not_assignable",
-                    f"operator {number} of pipeline {operator.job.spec.id!r} is {operator.state.name.lower()}; "
-                    "only pending and failed operators can be assigned, each once",
-                )
-            operator.state = State.ASSIGNED
-
-    def _visit_pool(self, tick: int, number: int, pool: Pool, answer: Answer | None) -> int:
-        """One tick of one pool; returns how many containers ended."""
-        if answer:
-            if number in answer.suspensions:
-                self._suspend(tick, number, pool, answer.suspensions[number])
-            if number in answer.assignments:
-                self._create(tick, number, pool, answer.assignments[number])
-        heap = self._due
-        ended: list[Container] = []
-        while heap and heap[0][0] == tick and heap[0][1] == number:
-            what, container_number = heappop(heap)[2:]
-            if what == _RESUME:
-                self._end_suspension(tick, number, pool, container_number)
+    def _reserve(self, tick: int, order: AssignmentOrder) -> bool:
+        known = len(self._operators)
+        for place, number in enumerate(order.operators):
+            if type(number) is not int or not 0 <= number < known:
+                found, allowed = shown(number), f"one of the {known} that have arrived, from 0"
+                message = f"operator {found} is unknown; {known} have arrived"
+                illegal = IllegalAnswer("unknown_operator", message, value=found, allowed=allowed)
+            elif self._operators[number].state in (State.PENDING, State.FAILED):
+                self._operators[number].reserve()
                 continue
-            container = pool.active.get(container_number)
-            if container is not None and container.due_tick == tick and self._advance(tick, number, container):
-                ended.append(container)
-        if pool.memory is not None:
-            for container in pool.memory.kill(pool.active, ended, tick):
-                container.error = "OOM"
-                ended.append(container)
-        if self._params.max_job_ticks:
-            self._kill_overdue(tick, pool, ended)
-        ended.sort(key=lambda each: each.number)
-        for container in ended:
-            self._end(tick, number, pool, container)
-        if pool.memory is not None:
-            if ended:
-                pool.memory.reset(pool.active, tick)
-            excess = pool.memory.first_excess(list(pool.active.values()), tick)
-            if excess is not None:
-                heappush(self._due, (excess, number, _CHECK, 0))
-        return len(ended)
-
-    def _suspend(self, tick: int, number: int, pool: Pool, stops: list[int]) -> None:
-        for stop in stops:
-            container = pool.active.get(stop)
-            if container is None:
-                raise IllegalAnswer("unknown_container", f"pool {number} has no active container {shown(stop)}")
-            if container.due is not Due.START or container.due_tick != tick:
-                raise IllegalAnswer(
-                    "not_suspendable",
-                    f"container {stop} cannot be suspended right now; it can at the call after an inner operator ended",
-                )
-        for stop in stops:
-            container = pool.active.pop(stop, None)
-            if container is None:
-                raise IllegalAnswer("duplicate", f"container {stop} is suspended twice in one answer")
-            pool.suspending[stop] = container
-            container.suspended = True
-            container.end = tick - 1
-            if pool.memory is not None:
-                pool.memory.leave(container, tick)
-            self._set_unfinished(container, State.SUSPENDING)
-            ticks = int((container.ram_gb / 20) / self._tick_length)
-            if self._corrected:
-                ticks = max(1, ticks)
-            if ticks > 0:  # with none the original never ends the suspension
-                heappush(self._due, (tick + ticks - 1, number, _RESUME, stop))
-
-    def _set_unfinished(self, container: Container, state: State) -> None:
-        for operator in container.operators[container.done :]:
-            if operator.state is State.COMPLETED:
-                raise IllegalAnswer(
-                    "illegal_transition",
-                    f"an operator of pipeline {operator.job.spec.id!r} cannot go from completed to "
-                    f"{state.name.lower()}: an earlier one in its container took no tick",
-                )
-            operator.state = state
-
-    def _create(self, tick: int, number: int, pool: Pool, orders: list[AssignmentOrder]) -> None:
-        cpu = compensated_sum(order.cpu for order in orders)
-        if cpu > pool.cpu:
-            raise IllegalAnswer(
-                "overallocated_cpu", f"{cpu:g} CPUs are assigned in pool {number}; {pool.cpu:g} are free"
-            )
-        ram_gb = compensated_sum(order.ram_gb for order in orders)
-        if ram_gb > pool.ram_gb and not self._params.allow_memory_overcommit:
-            raise IllegalAnswer(
-                "overallocated_ram", f"{ram_gb:g} GB are assigned in pool {number}; {pool.ram_gb:g} GB are free"
-            )
-        for order in orders:
-            if len(order.operators) != 1 and not self._params.multi_operator_containers:
-                raise IllegalAnswer(
-                    "operator_count", f"an assignment has {len(order.operators)} operators; containers take exactly 1"
-                )
-            operators = [self._operators[each] for each in order.operators]
-            container = Container(len(self._containers) + 1, operators, order, pool=number, start=tick)
-            self._containers.append(container)
-            pool.take(container)
-            heappush(self._due, (tick, number, _ADVANCE, container.number))
-        self._changed_pools.add(number)
-
-    def _end_suspension(self, tick: int, number: int, pool: Pool, stop: int) -> None:
-        container = pool.suspending.pop(stop)
-        self._set_unfinished(container, State.PENDING)
-        container.freed = tick
-        pool.give_back(container)
-        self._changed_pools.add(number)
-        self._news.setdefault("s", []).append(stop)
-        self._call_after(tick)
-        self._events += 1
-
-    def _advance(self, tick: int, pool_number: int, container: Container) -> bool:
-        """Lets happen what is due to a container; returns whether it ended."""
-        self._events += 1
-        if container.due is Due.START or container.due is Due.NEXT:
-            table, (scan_ticks, total, excess) = self._start(container)
-            container.timeline.append((tick, table, scan_ticks, container.position))
-            container.due, after = (Due.OOM, excess) if excess >= 0 else (Due.END, total - 1)
-            container.due_tick = tick + after
-            if after:
-                heappush(self._due, (container.due_tick, pool_number, _ADVANCE, container.number))
-                return False
-        if container.due is Due.OOM:
-            container.error = "OOM"
-            return True
-        operator = container.operators[container.position]
-        if container.segment + 1 < len(operator.tables):
-            container.segment += 1
-            container.due, container.due_tick = Due.NEXT, tick + 1
-            heappush(self._due, (tick + 1, pool_number, _ADVANCE, container.number))
+            else:
+                operator, allowed = self._operators[number], "pending and failed operators, each once"
+                state = operator.state.name.lower()
+                message = f"operator {number} of pipeline {operator.job.spec.id!r} is {state}; only {allowed}"
+                illegal = IllegalAnswer("not_assignable", message, value=f"{number} {state}", allowed=allowed)
+            for taken in order.operators[:place]:
+                self._operators[taken].release()
+            self._gate.refuse(illegal, tick, order)
             return False
-        container.segment = 0
-        operator.state = State.COMPLETED
-        operator.job.remaining -= 1
-        if operator.job.remaining == 0:
-            self._completed.append(operator.job)
-        container.done += 1
-        container.position += 1
-        if container.position == len(container.operators):
-            return True
-        container.due, container.due_tick = Due.START, tick + 1
-        heappush(self._due, (tick + 1, pool_number, _ADVANCE, container.number))
-        self._news.setdefault("b", []).append(container.number)
-        self._call_after(tick)
-        return False
-
-    def _start(self, container: Container) -> tuple[LifeTable, Life]:
-        """Starts the next segment that takes any time; returns its life."""
-        while True:
-            operator = container.operators[container.position]
-            for parent in operator.parents:
-                if parent.state is not State.COMPLETED:
-                    raise IllegalAnswer(
-                        "parents_incomplete",
-                        f"an operator of pipeline {operator.job.spec.id!r} was to start while a parent is "
-                        f"{parent.state.name.lower()}; its parents must be complete",
-                    )
-            operator.state = State.RUNNING
-            table = operator.tables[container.segment]
-            life = table.life(container.cpu, container.ram_gb)
-            if life[1] > 0:
-                return table, life
-            if container.segment + 1 < len(operator.tables):
-                container.segment += 1
-                continue
-            container.position, container.segment = container.position + 1, 0
-            if container.position == len(container.operators):
-                raise IllegalAnswer(
-                    "zero_tick_operator",
-                    f"the last operator of container {container.number} takes less than a tick, which this revision "
-                    "cannot run; give it fewer CPUs or use more ticks per second",
-                )
-            self._news.setdefault("z", []).append(container.number)
-
-    def _kill_overdue(self, tick: int, pool: Pool, ended: list[Container]) -> None:
-        """Ends every container that holds an operator of a pipeline past its age limit."""
-        limit = tick - self._params.max_job_ticks
-        going = set(map(id, ended))
-        for container in pool.active.values():
-            if id(container) in going:
-                continue
-            if any(operator.job.arrival <= limit and operator.job.remaining for operator in container.operators):
-                container.error = "timeout"
-                ended.append(container)
-
-    def _end(self, tick: int, number: int, pool: Pool, container: Container) -> None:
-        del pool.active[container.number]
-        container.end = container.freed = tick
-        if container.error is not None:
-            self._set_unfinished(container, State.FAILED)
-            self._failures += 1
-            self._errors[container.error] = self._errors.get(container.error, 0) + 1
-        else:
-            self._finished += 1
-        pool.give_back(container)
-        pool.lives.append(tick - container.start + 1)
-        self._changed_pools.add(number)
-        self._news.setdefault("r", []).append([container.number, container.error])
-        self._call_after(tick)
+        return True
 
     def _finish(self, tick: int) -> None:
         """Notices completed pipelines; the original does it only when a container ended."""
-        for job in self._completed:
+        for job in self._execution.completed:
             if not job.counted_out:
                 job.finish = tick
-        self._completed.clear()
+        self._execution.completed.clear()
 
     def _count_overdue(self, tick: int) -> None:
         """Gives up pipelines past their age limit; the original looks only at whole seconds and at the very end."""
@@ -480,7 +332,7 @@ class _Simulation:
 
     def _statistics(self) -> Statistics:
         tps = self._params.ticks_per_second
-        lives = [life for pool in self._pools for life in pool.lives]
+        lives = [life for pool in self._execution.pools for life in pool.lives]
         groups = [list(PriorityClass), *([each] for each in PriorityClass)]
         of_all, query, interactive, batch = (
             class_statistics(
@@ -493,13 +345,13 @@ class _Simulation:
         )
         return Statistics(
             pipelines_created=len(self._jobs),
-            containers_completed=self._finished,
-            throughput=self._finished / self._params.duration,
+            containers_completed=self._execution.finished,
+            throughput=self._execution.finished / self._params.duration,
             p99_latency=percentile(lives, 0.99) / tps if lives else math.nan,
             assignments=self._assignments,
             suspensions=self._suspensions,
-            failures=self._failures,
-            failure_error_counts=self._errors,
+            failures=self._execution.errors.total(),
+            failure_error_counts=dict(self._execution.errors),
             mean_memory_allocated_percent=mean_by_pairs(self._allocated),
             mean_memory_consumed_percent=mean_by_pairs(self._consumed),
             pipelines_all=of_all,

@@ -4,10 +4,11 @@ Needs numpy, which comes with the extra `problems`.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
+from .checking import check_names
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Trace, Work
 
 if TYPE_CHECKING:
@@ -72,6 +73,16 @@ class WorkloadParams:
             raise ValueError("the weights of the three shapes are all 0; give at least one a weight")
         if self.random_seed < 0:
             raise ValueError(f"random_seed is {self.random_seed!r}; give an integer >= 0")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, object]) -> Self:
+        """The parameters that a mapping names; what it leaves out keeps its default.
+
+        Raises:
+            ValueError: A name is unknown (the message gives the nearest one) or a value out of range.
+        """
+        check_names(cls, values)
+        return cls(**values)  # type: ignore[arg-type]  # names are checked above, values by __post_init__
 
 
 def generate_trace(params: WorkloadParams, *, revision: GeneratorRevision = "eudoxia-pin", name: str = "") -> Trace:

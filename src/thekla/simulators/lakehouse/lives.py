@@ -10,8 +10,9 @@ from .workload import PriorityClass
 
 __all__ = ["ContainerLife", "ContainerLives", "EndKind", "OperatorRun"]
 
-EndKind = Literal["completed", "OOM", "timeout", "suspended", "running"]
-"""How a container ended; `running` if the simulation ended first."""
+EndKind = Literal["completed", "OOM", "timeout", "refused", "suspended", "running"]
+"""How a container ended; `running` if the simulation ended first, `refused` if a lenient simulation found that its next
+operator may not start."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,9 +134,12 @@ def _life(container: Container) -> ContainerLife:
     )
 
 
+_KILLS: dict[str, EndKind] = {"OOM": "OOM", "timeout": "timeout"}
+
+
 def _end_kind(container: Container) -> EndKind:
     if container.error is not None:
-        return "OOM" if container.error == "OOM" else "timeout"
+        return _KILLS.get(container.error, "refused")
     if container.end is None:
         return "running"
     return "suspended" if container.suspended else "completed"
@@ -159,7 +163,7 @@ def _runs(container: Container) -> tuple[OperatorRun, ...]:
             operator=operator.spec.name,
             start=started.get(position),
             end=ended.get(position),
-            completed=position in started and container.position > position,
+            completed=position < container.position and position not in container.passed,
         )
         for position, operator in enumerate(container.operators)
     )

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal, Self
+
+from .checking import check_names
 
 __all__ = ["Calls", "Compat", "Params"]
 
@@ -11,9 +13,10 @@ Compat = Literal["thekla", "eudoxia-pin", "eudoxia-cur"]
 """Whose rules hold: `thekla`, or a revision of Eudoxia with its defects: `eudoxia-pin` is 84214231, `eudoxia-cur`
 is c62122c."""
 
-Calls = Literal["events", "exact"]
+Calls = Literal["events", "exact", "auto"]
 """When a policy is called: `events`, when something happened or it asked; `exact`, on every tick as in the original,
-which costs time but is what a policy needs that counts its calls."""
+which costs time but is what a policy needs that counts its calls; `auto`, on every tick on which it is not known that
+the call would change nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +68,7 @@ class Params:
         Raises:
             ValueError: A name is unknown or a value out of range.
         """
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; use {', '.join(known)}")
+        check_names(cls, values)
         return cls(**values)  # type: ignore[arg-type]  # the names are checked above, the values by __post_init__
 
     def as_dict(self) -> dict[str, bool | int | float]:

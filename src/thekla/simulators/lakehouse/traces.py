@@ -11,11 +11,11 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Never
 
+from .checking import suggestion
 from .workload import CPU_SCALINGS, OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
 __all__ = ["OPTIONAL_COLUMNS", "TRACE_COLUMNS", "TraceFormatError", "load_trace", "read_trace", "write_trace"]
@@ -144,9 +144,7 @@ class _Reader:
         known = (*TRACE_COLUMNS, *OPTIONAL_COLUMNS)
         for column in header:
             if column not in known:
-                near = get_close_matches(column, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the columns are {','.join(known)}"
-                self._refuse(1, f"unknown column {column!r}; {hint}")
+                self._refuse(1, f"unknown column {column!r}; {suggestion(column, known)}")
             if header.count(column) > 1:
                 self._refuse(1, f"column {column!r} appears twice; keep one of the two")
         missing = [column for column in TRACE_COLUMNS if column not in header]
@@ -196,8 +194,7 @@ class _Reader:
         for operator, of in parents.items():
             for parent in of:
                 if parent not in lines:
-                    near = get_close_matches(parent, lines, n=1)
-                    hint = f"did you mean {near[0]!r}?" if near else f"its operators are {', '.join(lines)}"
+                    hint = suggestion(parent, lines)
                     self._refuse(
                         lines[operator], f"parent {parent!r} of {operator!r} is not in pipeline {id!r}; {hint}"
                     )
@@ -242,9 +239,7 @@ class _Reader:
     def _segment(self, row: _Row) -> Segment:
         scaling = row.cells["cpu_scaling"]
         if scaling not in CPU_SCALINGS:
-            near = get_close_matches(scaling, CPU_SCALINGS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            self._refuse(row.line, f"cpu_scaling is {scaling!r}; {hint}use one of {', '.join(CPU_SCALINGS)}")
+            self._refuse(row.line, f"cpu_scaling is {scaling!r}; {suggestion(scaling, CPU_SCALINGS)}")
         return Segment(
             cpu_seconds=self._number(row, "baseline_cpu_seconds"),
             cpu_scaling=scaling,

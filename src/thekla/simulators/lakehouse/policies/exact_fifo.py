@@ -4,13 +4,30 @@ The host gives it `true_ram_gb(op)`; a guest has no such function, so this progr
 given in proportion to memory, in whole numbers and at least one.
 """
 
+from typing import TYPE_CHECKING
 
-def init(s):
+if TYPE_CHECKING:
+    from thekla.simulators.lakehouse.views import (
+        ASSIGNABLE_STATES,
+        Assignment,
+        ExecutionResult,
+        Operator,
+        Pipeline,
+        Scheduler,
+        Suspend,
+    )
+
+    def true_ram_gb(op: Operator) -> float: ...
+
+
+def init(s: "Scheduler") -> None:
     s.waiting = []
     s.least_ram = float("inf")
 
 
-def schedule(s, results, pipelines):
+def schedule(
+    s: "Scheduler", results: "list[ExecutionResult]", pipelines: "list[Pipeline]"
+) -> "tuple[list[Suspend], list[Assignment]]":
     for pipeline in pipelines:
         s.waiting.append(pipeline)
         s.least_ram = min([s.least_ram, *(true_ram_gb(op) for op in pipeline.operators)])

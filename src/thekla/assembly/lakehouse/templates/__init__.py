@@ -1,0 +1,1 @@
+"""What `thekla lakehouse init` writes, as it is written."""

@@ -1,0 +1,82 @@
+"""How a model is asked to write its answer, and to repair one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from thekla.core.problem import Problem
+from thekla.core.program import Program
+from thekla.core.run import Prompt, Section
+from thekla.llm import ModelSettings
+from thekla.prompting import estimate_tokens
+
+__all__ = ["answer_section", "format_for", "repair_prompt"]
+
+_SHORT_LINES = 120  # a shorter program is written whole: edits save little and miss more
+_ENOUGH_ANSWERS = 6  # answers of which half were unusable before the format falls back
+_MOST_SHOWN = 24_000  # characters of a failed answer that its repair is shown
+
+_FORMATS: Mapping[str, str] = {
+    "edit": (
+        "Answer with one or more edits of the program, each in this form:\n\n"
+        "<<<<<<< SEARCH\n(lines of the program, copied exactly, enough of them to be found only once)\n=======\n"
+        "(the lines that take their place)\n>>>>>>> REPLACE\n\n"
+        "The edits are made in order. Before them, say in at most three sentences what you change and why."
+    ),
+    "diff": (
+        "Answer with one unified diff of the program in a ```diff block, with three lines of context around each "
+        "change. Before it, say in at most three sentences what you change and why."
+    ),
+    "full": (
+        "Answer with the whole new program in one ```python block, with nothing left out. Before it, say in at most "
+        "three sentences what you change and why."
+    ),
+}
+
+
+def format_for(settings: ModelSettings, parent: Program, prompt: Prompt) -> str:
+    """The form in which an answer is asked for: the model's own, or by the length of the program.
+
+    When half of a run's recent answers were no programs, edits fall back to whole programs.
+    """
+    if not parent.text.strip():
+        return "full"
+    if _often_unusable(prompt):
+        return "full"
+    if settings.format != "auto":
+        return settings.format
+    if settings.role == "leap" or parent.text.count("\n") < _SHORT_LINES:
+        return "full"
+    return "edit"
+
+
+def _often_unusable(prompt: Prompt) -> bool:
+    data = prompt.data("answers")
+    if not isinstance(data, Mapping):
+        return False
+    recent, unusable = data.get("recent"), data.get("unusable")
+    counted = isinstance(recent, int) and isinstance(unusable, int)
+    return counted and recent >= _ENOUGH_ANSWERS and 2 * unusable >= recent  # type: ignore[operator]  # both are integers
+
+
+def answer_section(form: str, problem: Problem) -> Section:
+    """The last section of a prompt: what the answer must look like."""
+    functions = " and ".join(f"`{one.name}`" for one in problem.interface.functions if one.required)
+    text = (
+        f"## Your answer\n{_FORMATS[form]}\nThe program must define {functions}; write it so that people can read it."
+    )
+    return Section(name="answer", text=text, tokens=estimate_tokens(text))
+
+
+def repair_prompt(prompt: Prompt, parent: Program, answer: str, reason: str, problem: Problem) -> Prompt:
+    """What a second call is told: the standing instructions, the program, the answer, and what is wrong with it."""
+    standing = [section for section in prompt.sections if section.role == "system"]
+    shown = answer if len(answer) <= _MOST_SHOWN else answer[:_MOST_SHOWN] + "\n(cut)"
+    words = (
+        f"That answer could not be used: {reason}.\nKeep its idea and mend this fault only.\n\n"
+        f"{answer_section('full', problem).text}"
+    )
+    texts = (("program", f"The program:\n```python\n{parent.text.rstrip()}\n```"), ("complaint", words))
+    program, complaint = (Section(name=name, text=text, tokens=estimate_tokens(text)) for name, text in texts)
+    said = Section(name="said", text=shown, role="assistant", tokens=estimate_tokens(shown))
+    return Prompt(sections=(*standing, program, said, complaint))

@@ -1,0 +1,184 @@
+"""The generator that asks language models: a prompt becomes an answer, an answer a program or a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from thekla.core.problem import Problem
+from thekla.core.program import Program
+from thekla.core.run import Completion, Prompt, Proposal, Spending, Ticket
+from thekla.core.values import Data
+from thekla.generation.edits import Edited, Unusable, read_answer
+from thekla.generation.formats import answer_section, format_for, repair_prompt
+from thekla.llm import (
+    REAL_TIME,
+    Ensemble,
+    FaultKind,
+    Member,
+    ModelFault,
+    ModelSource,
+    Time,
+    remaining_s,
+    settings_of,
+    within,
+)
+
+__all__ = ["Rewriter"]
+
+Plain: TypeAlias = bool | int | float | str
+
+_LONGER = 2  # an answer that was cut off gets this many times the room, once
+_LONGEST_TOKENS = 128_000
+_WITHOUT_TEXT = {
+    "refusal": "the model refused to answer",
+    "content_filter": "the provider's filter stopped the answer",
+    "no_choices": "the provider sent no answer at all",
+    "length": "the answer was cut off at the limit of tokens before any text",
+}
+
+
+@dataclass
+class _Asked:
+    """What a proposal has heard and spent so far."""
+
+    answers: list[Completion] = field(default_factory=list)
+    spending: Spending = field(default_factory=Spending)
+
+    def take(self, answer: Completion) -> Completion:
+        """Take note of an answer."""
+        self.answers.append(answer)
+        self.spending = self.spending + answer.spending
+        return answer
+
+
+class Rewriter:
+    """Asks a model of an ensemble to change the ticket's first parent.
+
+    A fault of form (an edit that fits nowhere, a program that does not parse) gets a second, cheap call that asks for
+    the whole program. A proposal is a function of its arguments and of the models' answers.
+
+    Args:
+        ensemble: The models with their settings, as a file of options lists them; see `ModelSettings`.
+        rules: Settings by name of the model, see `ModelRule`; the first that fits counts.
+        deadline_s: Seconds for one proposal, with all requests, waits and repetitions.
+        repairs: Second calls for an answer that is no program, at the most.
+
+    Raises:
+        ConfigError: A model cannot be used as it is set.
+        ValueError: A number is out of range.
+    """
+
+    name = "rewrite"
+    version = "1"
+
+    def __init__(
+        self,
+        *,
+        models: ModelSource,
+        ensemble: list[dict[str, Plain]],
+        rules: list[dict[str, Plain]] | None = None,
+        deadline_s: float = 900.0,
+        repairs: int = 1,
+        clock: Time = REAL_TIME,
+    ) -> None:
+        if deadline_s <= 0 or repairs < 0:
+            raise ValueError("deadline_s must be positive, and repairs not negative")
+        settings = settings_of(ensemble, rules or [])
+        self._ensemble = Ensemble([Member(settings=one, model=models.chat(one)) for one in settings])
+        self._deadline_s = deadline_s
+        self._repairs = repairs
+        self._clock = clock
+
+    async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+        """What the model makes of the parent.
+
+        Raises:
+            ModelFault: No model can be asked until somebody acts: the run stops, and can be resumed.
+        """
+        member = self._ensemble.choose(seed=seed, role=ticket.operator)
+        parent = ticket.parents[0].program if ticket.parents else Program.from_text("")
+        form = format_for(member.settings, parent, prompt)
+        asked = _Asked()
+        with within(self._deadline_s, self._clock):
+            try:
+                read = await self._read(problem, parent, prompt, form, member, seed, asked)
+            except ModelFault as fault:
+                if fault.ends_the_run:
+                    raise
+                return self._without(fault, member, asked)
+        return self._proposal(read, member, form, asked)
+
+    async def _read(
+        self, problem: Problem, parent: Program, prompt: Prompt, form: str, member: Member, seed: int, asked: _Asked
+    ) -> Edited | Unusable:
+        """The program of the first answer, or of the one that repairs it."""
+        full = Prompt(sections=(*prompt.sections, answer_section(form, problem)))
+        answer = await self._ask(member, full, seed, asked)
+        read = _read_completion(answer, parent, problem)
+        for number in range(self._repairs):
+            if isinstance(read, Edited) or not read.slip or remaining_s(self._clock) <= 0:
+                break
+            repairer = self._ensemble.repairer(member)
+            second = repair_prompt(prompt, parent, answer.text, read.reason, problem)
+            answer = await self._ask(repairer, second, seed + 1 + number, asked)
+            read = _read_completion(answer, parent, problem)
+        return read
+
+    async def _ask(self, member: Member, prompt: Prompt, seed: int, asked: _Asked) -> Completion:
+        """An answer, asked for once more with more room if it was cut off."""
+        settings = member.settings
+        room = settings.max_tokens
+        ask = member.model.complete
+        answer = asked.take(await ask(prompt, max_tokens=room, temperature=settings.temperature, seed=seed))
+        more = min(_LONGER * room, _LONGEST_TOKENS)
+        if answer.stop_reason == "length" and more > room:
+            answer = asked.take(await ask(prompt, max_tokens=more, temperature=settings.temperature, seed=seed))
+        return answer
+
+    def _proposal(self, read: Edited | Unusable, member: Member, form: str, asked: _Asked) -> Proposal:
+        repaired = ["repaired"] if len(asked.answers) > 1 else []
+        if isinstance(read, Edited):
+            how = [] if read.how in ("exact", "whole") else [read.how]
+            words = [member.settings.role, member.settings.name, read.form, *how, *repaired]
+            return self._made(read.program, "", words, asked, {"form": read.form, "how": read.how})
+        words = [member.settings.role, member.settings.name, form]
+        return self._made(None, read.reason, words, asked, {"form": form})
+
+    def _without(self, fault: ModelFault, member: Member, asked: _Asked) -> Proposal:
+        """A proposal without a program, since no answer came."""
+        asked.spending = asked.spending + fault.spending
+        words = [member.settings.role, member.settings.name]
+        proposal = self._made(None, fault.message, words, asked, {"fault": str(fault.kind)})
+        return replace(proposal, exhausted=fault.detail) if fault.kind is FaultKind.BUDGET else proposal
+
+    def _made(
+        self, program: Program | None, reason: str, words: Sequence[str], asked: _Asked, found: dict[str, Data]
+    ) -> Proposal:
+        answers = [{"model": one.model, "stop": one.stop_reason, "text": one.text} for one in asked.answers]
+        return Proposal(
+            raw=json.dumps({**found, "answers": answers}, ensure_ascii=False),
+            program=program,
+            operator=" ".join(words).replace("+", "-"),  # a plus would join two operators
+            generator=f"{self.name}@{self.version}",
+            reason=reason,
+            spending=asked.spending,
+        )
+
+
+def _read_completion(answer: Completion, parent: Program, problem: Problem) -> Edited | Unusable:
+    """The program in an answer; one without text, or far too long, is not looked at."""
+    if not answer.text:
+        return Unusable(reason=_WITHOUT_TEXT.get(answer.stop_reason, "the model sent an empty answer"), slip=False)
+    if answer.stop_reason == "too_long":
+        return Unusable(reason=f"the answer is over {len(answer.text):,} characters long", slip=False)
+    functions = problem.interface.functions
+    return read_answer(
+        answer.text,
+        parent,
+        [one.name for one in functions if one.required],
+        optional=[one.name for one in functions if not one.required],
+        cut_off=answer.stop_reason == "length",
+    )

@@ -1,0 +1,9 @@
+"""LLM-SQL: in which order rows and fields become prompts, so that a prefix cache saves most.
+
+On the simulator `thekla.simulators.cache`. `build` makes a suite's package, `suites` lists them;
+`docs/problems/llm-sql.md` is its page.
+"""
+
+from .package import LlmSqlPackage, build, exploits, suites
+
+__all__ = ["LlmSqlPackage", "build", "exploits", "suites"]

@@ -1,0 +1,1 @@
+"""Baselines of LLM-SQL as programs: read as text, run in a guest, never imported."""

@@ -1,0 +1,140 @@
+"""LLM-SQL as a problem package: what the folder offers to evaluation, search and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from inspect import getsource
+from typing import Any
+
+from thekla.core.errors import ProblemError
+from thekla.core.evaluation import InstanceResult, Limits
+from thekla.core.problem import Baseline, Instance, Measure, Problem, Stage
+from thekla.core.program import Program
+from thekla.core.protocols import Referee
+from thekla.problems import speed
+from thekla.problems.folder import ProblemFolder
+from thekla.problems.speed import TIMING_MEASURES
+
+from .interface import VOCABULARY, interface
+from .racing import LlmSqlRaceReferee
+from .referee import HIT_RATE, LlmSqlReferee
+from .workloads import drawn_holdout, probes, smoke, splits
+
+__all__ = ["LlmSqlPackage", "build", "exploits", "suites"]
+
+_FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.cache",), wheels=("numpy",))
+
+
+def suites() -> Mapping[str, str]:
+    """The suites of the problem, each with a line on what it is for."""
+    return _FOLDER.suites
+
+
+def exploits() -> Mapping[str, Program]:
+    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
+    return _FOLDER.programs("exploits")
+
+
+@lru_cache(maxsize=8)
+def build(suite: str = "default") -> LlmSqlPackage:
+    """The package of a suite, made once per process.
+
+    Raises:
+        ConfigError: There is no such suite.
+    """
+    _FOLDER.require_suite(suite)
+    return LlmSqlPackage(suite)
+
+
+class LlmSqlPackage:
+    """One suite of LLM-SQL; see `thekla.core.protocols.ProblemPackage`."""
+
+    def __init__(self, suite: str) -> None:
+        self._suite = suite
+        self._data: Mapping[str, Any] = _FOLDER.data["suites"][suite]
+        (self._objective,) = _FOLDER.objectives(suite)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem as data."""
+        stages = {"smoke": (smoke(self._suite),), "probe": probes(self._suite)}
+        return Problem(
+            name=_FOLDER.name,
+            version=_FOLDER.data["version"],
+            suite=self._suite,
+            statement=_FOLDER.text("statement.md") + self._data["score"],
+            interface=interface(),
+            objectives=(self._objective,),
+            seeds=tuple(map(_FOLDER.program, self._data["seeds"])),
+            instances=splits(self._suite),
+            stages=tuple(Stage(name=name, instances=of) for name, of in stages.items() if of),
+            measures=self._measures(),
+            vocabulary=VOCABULARY,
+            published=_FOLDER.published(self._suite),
+        )
+
+    @property
+    def suites(self) -> Mapping[str, str]:
+        """All suites of the problem, each with a line on what it is for."""
+        return _FOLDER.suites
+
+    @cached_property
+    def referee(self) -> Referee:
+        """The trusted judge; in suite `speed` one that compares."""
+        if self._suite == "speed":
+            return LlmSqlRaceReferee(_FOLDER.program(self._data["reference"]))
+        return LlmSqlReferee(self._objective.name)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What one guest may use: less CPU time in a suite of small tables."""
+        return replace(_FOLDER.limits, **self._data.get("limits", {}))
+
+    @cached_property
+    def baselines(self) -> Sequence[Baseline]:
+        """The ladder, weakest first."""
+        rungs = (each for each in _FOLDER.data["baselines"] if self._suite in each["suites"])
+        return tuple(
+            Baseline(
+                name=each["name"],
+                role=each["role"],
+                program=_joined(*each["files"]),
+                description=each["description"],
+                source=each.get("source", ""),
+            )
+            for each in rungs
+        )
+
+    def _measures(self) -> tuple[Measure, ...]:
+        own = {measure.name: measure for measure in _FOLDER.measures}
+        if self._suite == "speed":
+            return (*TIMING_MEASURES, own[HIT_RATE])
+        return tuple(measure for name, measure in own.items() if name != self._objective.name)
+
+    @cached_property
+    def evaluator_digest(self) -> str:
+        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and numpy."""
+        return _FOLDER.evaluator_digest(self._suite, race=getsource(speed) if self._suite == "speed" else "")
+
+    def holdout(self, key: bytes) -> Sequence[Instance]:
+        """The hold-out that `key` determines."""
+        return drawn_holdout(self._suite, key)
+
+    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
+        """Nothing: this problem has no hidden truth, hence no oracle.
+
+        Raises:
+            ProblemError: Always.
+        """
+        raise ProblemError(f"baseline {baseline.name!r} is no oracle: llm-sql hides nothing; run it in a guest")
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        """100 points are a proven bound on every table, and no time takes none; none is known for the hit rate."""
+        return {} if self._objective.bound is None else {self._objective.name: self._objective.bound}
+
+
+def _joined(*paths: str) -> Program:
+    """A program of one or more parts; a later one redefines what it does in another way."""
+    return Program.from_text("".join(_FOLDER.text(path) for path in paths))

@@ -1,0 +1,237 @@
+"""Instances of LLM-SQL: every id says all that is needed to make its table again.
+
+* ``star/<profile>/s<seed>``: a generated table and a cache of blocks that is too small for it.
+* ``trie/<profile>/s<seed>``: the same, under the published metric.
+* ``beer/<id-name|name-id>``: the public table, under the published metric; which of a merged pair comes first.
+* ``race/<profile>/s<seed>``: the seed of as many tables as a race has turns.
+* ``tiny/<blocks|trie>``: a dozen rows.
+
+``/first<n>`` behind a generated or public table is the table of its first n rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+from types import MappingProxyType
+
+from thekla.core.errors import ConfigError, ProblemError
+from thekla.core.problem import Instance, Split
+from thekla.core.values import digest_of
+from thekla.problems import datasets
+from thekla.problems.folder import drawn_seed
+
+from .star_schema import PROFILES, generate
+from .tables import BlockMetric, Column, Metric, Prompts, Table, TrieMetric, row_lengths
+
+__all__ = [
+    "BEER",
+    "SMOKE_RACE",
+    "Scene",
+    "drawn_holdout",
+    "instance",
+    "probes",
+    "race_table",
+    "scene",
+    "smoke",
+    "splits",
+]
+
+GENERATOR_VERSION = 1
+"""Raised whenever an id would give another table than before."""
+
+BEER = "llm_sql/beer.csv.gz"
+"""The public table in the catalogue of data sets."""
+
+SMOKE_RACE = "race/reviews/s90/first200"
+"""A race of a few small tables, which asks only whether a program works."""
+
+_BLOCK_TOKENS = 16  # as in vLLM
+# The published evaluators join identifier and name of a beer into one field, the last; published programs differ in
+# which of the two comes first.
+_MERGED: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"id-name": ("beer/beerId", "beer/name"), "name-id": ("beer/name", "beer/beerId")}
+)
+_PROBE_ROWS = 250
+_TRIE_PROFILES = ("reviews", "loose-attributes", "two-populations")
+_RACE_PROFILES = ("reviews", "two-entities", "many-categories")
+
+_FIRST = re.compile(r"/first[1-9]\d{0,4}$")
+_SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids are never one table
+_GENERATED = re.compile(rf"(?P<family>star|trie|race)/(?P<profile>[a-z-]+)/{_SEED}")
+_TINY = ("tiny/blocks", "tiny/trie")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A table and how its prompts are judged.
+
+    Args:
+        total: Length of all rows.
+        original: What is found in the cache if rows and fields stay as they come.
+        bound: Most that can be found, proven; None if nothing is known.
+    """
+
+    table: Table
+    metric: Metric
+    total: int
+    original: int
+    bound: int | None
+
+    @classmethod
+    def of(cls, table: Table, metric: Metric) -> Scene:
+        """The scene of a table, its anchors computed."""
+        return cls(
+            table=table,
+            metric=metric,
+            total=sum(row_lengths(table, metric.length)),
+            original=metric.hits(table, Prompts.original(table)),
+            bound=metric.bound(table),
+        )
+
+
+def instance(id: str, split: Split) -> Instance:
+    """The instance of that id; its digest covers the recipe, the generator's version, or the public table.
+
+    Raises:
+        ProblemError: The id names no recipe.
+    """
+    _require_recipe(id)
+    content = datasets.dataset(BEER).sha256 if id.startswith("beer/") else str(GENERATOR_VERSION)
+    return Instance(id=id, split=split, digest=digest_of({"llm-sql": content, "id": id}))
+
+
+def smoke(suite: str) -> Instance:
+    """The tiny case that a program of the suite meets before any real table."""
+    return instance({"default": "tiny/blocks", "public": "tiny/trie", "speed": SMOKE_RACE}[suite], Split.TRAIN)
+
+
+def probes(suite: str) -> tuple[Instance, ...]:
+    """Beginnings of tables, on which a program that decides like another is told from one that does not.
+
+    A race has none: programs that decide alike may differ in speed.
+    """
+    if suite == "speed":
+        return ()
+    family = "star" if suite == "default" else "trie"
+    wholes = (f"{family}/reviews/s90", f"{family}/two-populations/s90")
+    return tuple(instance(f"{whole}/first{_PROBE_ROWS}", Split.TRAIN) for whole in wholes)
+
+
+def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
+    """The instances of a suite, without its hold-out.
+
+    Raises:
+        ConfigError: There is no such suite.
+    """
+    if suite == "default":
+        ids = {
+            Split.TRAIN: [f"star/{profile}/s1000" for profile in PROFILES],
+            Split.VALIDATION: [f"star/{profile}/s{seed}" for profile in PROFILES for seed in (2000, 2001)],
+        }
+    elif suite == "public":
+        ids = {
+            Split.TRAIN: [f"beer/{merged}" for merged in _MERGED],
+            Split.VALIDATION: [f"trie/{profile}/s{seed}" for profile in _TRIE_PROFILES for seed in (2000, 2001)],
+        }
+    elif suite == "speed":
+        ids = {
+            Split.TRAIN: [f"race/{profile}/s1000" for profile in _RACE_PROFILES],
+            Split.VALIDATION: [f"race/{profile}/s2000" for profile in _RACE_PROFILES],
+        }
+    else:
+        raise ConfigError(f"problem 'llm-sql' has no suite {suite!r}; use one of default, public, speed")
+    return {split: tuple(instance(id, split) for id in of) for split, of in ids.items()}
+
+
+def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
+    """The hold-out that a key determines; that of the public table is generated under the same metric."""
+    stems: Mapping[str, Sequence[str]] = {
+        "default": [f"star/{profile}" for profile in PROFILES for _ in range(2)],
+        "public": [f"trie/{profile}" for profile in _TRIE_PROFILES for _ in range(2)],
+        "speed": [f"race/{profile}" for profile in _RACE_PROFILES],
+    }
+    return tuple(
+        instance(f"{stem}/s{drawn_seed(key, 'llm-sql', suite, number)}", Split.HOLDOUT)
+        for number, stem in enumerate(stems[suite])
+    )
+
+
+@lru_cache(maxsize=32)
+def scene(id: str) -> Scene:
+    """What an instance's id describes; equal ids give equal scenes in every process.
+
+    Raises:
+        ProblemError: The id names no recipe.
+        MissingDataError: The public table is not on this machine.
+    """
+    _require_recipe(id)
+    whole, _, first = id.partition("/first")
+    table = _table(whole)
+    if first:
+        table = table.head(int(first))
+    return Scene.of(table, _metric(whole, table))
+
+
+@lru_cache(maxsize=4)
+def race_table(id: str, turn: int) -> Table:
+    """The table of one turn of a race.
+
+    Raises:
+        ProblemError: The id names no race.
+    """
+    whole, _, first = id.partition("/first")
+    found = _GENERATED.fullmatch(whole)
+    if found is None or found["family"] != "race":
+        raise ProblemError(f"instance {id!r} is no race; expected race/<profile>/s<seed>")
+    return generate(PROFILES[found["profile"]], _random(f"{whole}/{turn}"), rows=int(first or 0))
+
+
+def _require_recipe(id: str) -> None:
+    whole = _FIRST.sub("", id)
+    found = _GENERATED.fullmatch(whole)
+    generated = found is not None and found["profile"] in PROFILES
+    if not (generated or whole in _TINY or whole in [f"beer/{merged}" for merged in _MERGED]):
+        raise ProblemError(
+            f"no instance of llm-sql is called {id!r}; expected star, trie or race/<profile>/s<seed> with one of the "
+            f"profiles {', '.join(PROFILES)}, beer/<{'|'.join(_MERGED)}>, or one of {', '.join(_TINY)}"
+        )
+
+
+def _table(whole: str) -> Table:
+    if whole.startswith("beer/"):
+        return _beer(*_MERGED[whole.removeprefix("beer/")])
+    if whole in _TINY:
+        return generate(PROFILES["two-entities"], _random("tiny"), rows=12)
+    family, profile, seed = whole.split("/")
+    if family == "race":
+        raise ProblemError(f"instance {whole!r} is a race of many tables; ask race_table for one of them")
+    return generate(PROFILES[profile], _random(f"{profile}/{seed}"))
+
+
+def _metric(whole: str, table: Table) -> Metric:
+    family, name = whole.split("/")[:2]
+    if family in ("trie", "beer") or whole == "tiny/trie":
+        return TrieMetric()
+    share = PROFILES[name].cache if name in PROFILES else 0.5
+    total = sum(row_lengths(table, BlockMetric(block=_BLOCK_TOKENS, capacity=None).length))
+    return BlockMetric(block=_BLOCK_TOKENS, capacity=int(share * total))
+
+
+def _random(name: str) -> Random:
+    # A text seeds alike in every version of Python, and nothing else of ours has a say in it.
+    return Random(f"llm-sql/{GENERATOR_VERSION}/{name}")
+
+
+def _beer(first: str, second: str) -> Table:
+    """The public table, two of its columns joined into the last one."""
+    head, *rows = csv.reader(io.StringIO(datasets.content(BEER).decode("utf-8"), newline=""))
+    texts = {name: [row[number] for row in rows] for number, name in enumerate(head)}
+    joined = [one + other for one, other in zip(texts[first], texts[second], strict=True)]
+    kept = [name for name in head if name not in (first, second)]
+    return Table((*(Column.of(name, texts[name]) for name in kept), Column.of(f"{first}+{second}", joined)))

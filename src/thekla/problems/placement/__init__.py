@@ -1,0 +1,9 @@
+"""Model placement: which GPU serves which model, so that none is short of memory for its requests.
+
+On the library `thekla.simulators.placement`. `build` makes a suite's package, `suites` lists them;
+`docs/problems/placement.md` is its page.
+"""
+
+from .package import PlacementPackage, build, exploits, suites
+
+__all__ = ["PlacementPackage", "build", "exploits", "suites"]

@@ -1,0 +1,164 @@
+"""Model placement as a problem package: what the folder offers to evaluation, search and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from thekla.core.errors import ProblemError
+from thekla.core.evaluation import InstanceResult, Limits
+from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
+from thekla.core.program import Program
+from thekla.problems.folder import ProblemFolder
+
+from .interface import VOCABULARY, interface
+from .referee import BOUNDS, PlacementReferee
+from .workloads import drawn_holdout, smoke, splits
+
+__all__ = ["PlacementPackage", "build", "exploits", "suites"]
+
+_FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.placement",), wheels=("numpy",))
+
+_SCORES = {
+    "default": (
+        "Efficiency, in [0, 1], higher is better: a pressure that provably no placement can go below, over the\n"
+        "largest pressure of yours; the mean over the clusters. They have 16 to 64 GPUs of 80 GB, or of 40, 80 and\n"
+        "141 GB, and weights take 80 to 92 % of the memory. One call places one cluster.\n"
+    ),
+    "epochs": (
+        "`place` is called 20 times with the same models and changing rates: they drift, and burst now and then. Each\n"
+        "call shows the rates of the coming epoch. The cost of a run is the mean over the epochs of the largest\n"
+        "pressure, plus 0.002 for every GB moved per GPU of the cluster; the first placement moves nothing.\n"
+        "Efficiency, in [0, 1], higher is better, is a proven bound on the cost over yours; the mean over the\n"
+        "clusters.\n"
+    ),
+    "public": (
+        "Points, in [0, 100], higher is better: 100 sqrt((r - v) / (r - f)) for your largest pressure v, that of\n"
+        "round robin r and all load over all free memory f; the mean over the cases. They have 5 to 9 GPUs of 80 GB\n"
+        "and twice as many models. No placement of whole models reaches 100; 87.4096 is the proven ceiling.\n"
+    ),
+}
+
+_LADDERS: Mapping[str, Sequence[tuple[str, Role, str]]] = {
+    "default": (
+        ("baselines/algorithm_1", "rule", "Prism's Algorithm 1: falling load, on the least pressed GPU with room"),
+        ("seeds/emptiest", "trivial", "falling size, on the GPU with most free memory (also a seed)"),
+        ("baselines/target_packing", "state_of_the_art", "least pressure at which best fit packs size plus load"),
+        ("baselines/pair_search", "state_of_the_art", "ours: random pairs of GPUs divide their shards anew, annealed"),
+    ),
+    "epochs": (
+        ("baselines/algorithm_1", "rule", "Prism's Algorithm 1 anew in every epoch"),
+        ("seeds/emptiest", "trivial", "falling size, on the GPU with most free memory; never moves (also a seed)"),
+        ("baselines/target_packing", "state_of_the_art", "packing at the least pressure, anew in every epoch"),
+        ("baselines/pair_search", "state_of_the_art", "ours: pairs of GPUs divide their shards anew where it pays"),
+    ),
+    "public": (
+        ("baselines/round_robin", "trivial", "model i on GPU i modulo their number: zero points by definition"),
+        ("seeds/emptiest", "rule", "falling size, on the GPU with most free memory (also a seed)"),
+        ("baselines/algorithm_1", "rule", "Prism's Algorithm 1: falling load, on the least pressed GPU with room"),
+        ("baselines/target_packing", "state_of_the_art", "least pressure at which best fit packs size plus load"),
+        ("baselines/exact_packing", "state_of_the_art", "ours: the least pressure, by exact bin packing"),
+    ),
+}
+_SOURCES = {
+    "algorithm_1": "Prism (Yu et al. 2025), Algorithm 1; made to start again where the published one stops",
+    "target_packing": "the idea of the programs that OpenEvolve and GEPA found (public leaderboard); written anew",
+    "round_robin": "the public evaluator",
+}
+
+
+def suites() -> Mapping[str, str]:
+    """The suites of the problem, each with a line on what it is for."""
+    return _FOLDER.suites
+
+
+def exploits() -> Mapping[str, Program]:
+    """Programs that cheat, by name; the audit expects each to score no better than a seed, or to fail."""
+    return _FOLDER.programs("exploits")
+
+
+@lru_cache(maxsize=8)
+def build(suite: str = "default") -> PlacementPackage:
+    """The package of a suite, made once per process.
+
+    Raises:
+        ConfigError: There is no such suite.
+    """
+    _FOLDER.require_suite(suite)
+    return PlacementPackage(suite)
+
+
+class PlacementPackage:
+    """One suite of model placement; see `thekla.core.protocols.ProblemPackage`."""
+
+    def __init__(self, suite: str) -> None:
+        self._suite = suite
+        (self._objective,) = _FOLDER.objectives(suite)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem as data."""
+        return Problem(
+            name=_FOLDER.name,
+            version=_FOLDER.data["version"],
+            suite=self._suite,
+            statement=_FOLDER.text("statement.md") + _SCORES[self._suite],
+            interface=interface(),
+            objectives=(self._objective,),
+            seeds=tuple(_FOLDER.program(f"seeds/{name}.py") for name in ("emptiest", "trade_equals", "guarded")),
+            instances=splits(self._suite),
+            stages=(Stage(name="smoke", instances=(smoke(self._suite),)),),
+            measures=_FOLDER.measures,
+            vocabulary=VOCABULARY,
+            published=_FOLDER.published(self._suite),
+        )
+
+    @property
+    def suites(self) -> Mapping[str, str]:
+        """All suites of the problem, each with a line on what it is for."""
+        return _FOLDER.suites
+
+    @cached_property
+    def referee(self) -> PlacementReferee:
+        """The trusted judge."""
+        return PlacementReferee(self._objective.name)
+
+    @property
+    def limits(self) -> Limits:
+        """What one guest may use."""
+        return _FOLDER.limits
+
+    @cached_property
+    def baselines(self) -> Sequence[Baseline]:
+        """The ladder, weakest first."""
+        return tuple(
+            Baseline(
+                name=path.partition("/")[2].replace("_", "-"),
+                role=role,
+                program=_FOLDER.program(f"{path}.py"),
+                description=description,
+                source=_SOURCES.get(path.partition("/")[2], ""),
+            )
+            for path, role, description in _LADDERS[self._suite]
+        )
+
+    @cached_property
+    def evaluator_digest(self) -> str:
+        """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
+        return _FOLDER.evaluator_digest(self._suite)
+
+    def holdout(self, key: bytes) -> Sequence[Instance]:
+        """The hold-out that `key` determines."""
+        return drawn_holdout(self._suite, key)
+
+    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
+        """Nothing: no baseline needs hidden truth.
+
+        Raises:
+            ProblemError: Always.
+        """
+        raise ProblemError(f"placement has no oracle; run baseline {baseline.name!r} in a guest")
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        """The points of the proven optimum, or an efficiency of 1."""
+        return {self._objective.name: BOUNDS[self._objective.name](instance.id)}
