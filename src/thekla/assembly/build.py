@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +16,14 @@ from thekla.assembly.presets import load_preset
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
-from thekla.core.problem import Problem, ProblemRef
+from thekla.core.problem import Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
+from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
 from thekla.search import Tuning
@@ -126,7 +128,7 @@ def started_of(
     return Started(
         problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
-        objectives=problem.objectives,
+        objectives=_objectives(problem, options),
         measures=problem.measures,
         evaluator=package.evaluator_digest,
         instances={str(split): instances for split, instances in problem.instances.items()},
@@ -149,7 +151,7 @@ def components_of(options: RunOptions) -> dict[str, Component]:
     names: dict[Part, tuple[str, str]] = {
         "strategy": ("strategies", options.strategy),
         "generator": ("generators", options.generator_name),
-        "prompts": ("prompts", options.prompts),
+        "prompts": ("prompts", options.prompts_name),
     }
     components = {
         str(part): Component(
@@ -171,6 +173,14 @@ def components_of(options: RunOptions) -> dict[str, Component]:
 def real_clock() -> Clock:
     """The machine's own clocks."""
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
+
+
+def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
+    """The problem's objectives, and the complexity of programs if readable ones are preferred."""
+    if not options.readable:
+        return problem.objectives
+    first, *further = problem.objectives
+    return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
 
 
 def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:

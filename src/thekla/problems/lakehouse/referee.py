@@ -13,11 +13,14 @@ from thekla.core.problem import Instance, Split
 from thekla.core.protocols import Guest
 from thekla.simulators.lakehouse import (
     ClassStatistics,
+    Diagnosis,
     Message,
     Params,
     PolicyFault,
     RunResult,
     Scheduler,
+    diagnose,
+    faulty_line,
     simulate,
 )
 
@@ -154,14 +157,15 @@ def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str) -> Ins
     """What a scheduler scores; it must be fresh. What it raises passes through."""
     meter = _Meter(scheduler, setting.params)
     result = simulate(setting.trace, meter, setting.params, setting.compat, estimator=setting.new_estimator())
+    diagnosis = diagnose(setting.trace, setting.params, result, compat=setting.compat)
     if result.fault is not None:
-        return InstanceResult(fault=_fault(result.fault, setting.params))
+        return InstanceResult(fault=_fault(result.fault, setting.params), feedback=diagnosis.text())
     score = float(GOALS[objective].score(result, setting))
     measures = _measures(result, setting.params) | meter.measures()
     return InstanceResult(
         scores={objective: score},
         measures=measures,
-        feedback=_feedback(result, measures),
+        feedback=_feedback(diagnosis, result, measures),
         behaviour=meter.behaviour,
     )
 
@@ -189,25 +193,22 @@ def _class_latency(of: ClassStatistics, penalty: float) -> float:
     return (done + (of.arrival_count - of.completion_count) * penalty) / of.arrival_count
 
 
-def _feedback(result: RunResult, measures: Mapping[str, float]) -> str:
-    """What the policy itself could have counted, in words."""
+def _feedback(diagnosis: Diagnosis, result: RunResult, measures: Mapping[str, float]) -> str:
+    """The diagnosis, and what the policy itself could have counted."""
     statistics = result.statistics
-    lines = []
-    for priority, name in CLASSES.items():
-        of = statistics.of_class(priority)
-        took = f", mean latency {of.mean_latency_seconds:.1f} s" if of.completion_count else ""
-        lines.append(f"{name}: {of.completion_count} of {of.arrival_count} pipelines completed{took}")
-    lines.append(
+    return (
+        f"{diagnosis.text()}\n"
         f"containers: {statistics.containers_completed} completed, {statistics.failures} killed out of memory, "
         f"{measures['containers']:.1f} in use on average with {100 * measures['memory_given']:.0f} % of the memory "
         f"given out; a container asked for {100 * measures['ram_share']:.0f} % of a pool's memory on average"
     )
-    return "\n".join(lines)
 
 
 def _fault(fault: PolicyFault, params: Params) -> Fault:
+    line = faulty_line(fault)
+    at = f", at {line}" if line else ""
     return Fault(
         kind=_FAULT_KINDS.get(fault.kind, FailureKind.INVALID),
-        message=f"tick {fault.tick} ({fault.tick / params.ticks_per_second:g} s), {fault.kind}: {fault.message}",
+        message=f"tick {fault.tick} ({fault.tick / params.ticks_per_second:g} s){at}, {fault.kind}: {fault.message}",
         traceback=fault.traceback,
     )

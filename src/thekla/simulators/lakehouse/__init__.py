@@ -14,11 +14,11 @@ A policy is any `Scheduler`: `load_policy` makes one of a trusted program in thi
 
 What differs from the original, whatever `compat` says:
 
-* A policy sees no segments and no memory in use, cannot change the truth, and is called when something happened or when
-  it asked (`s.wake_after(seconds)`). One that only answers to events gives the same run as if it were called on every
-  tick, which `calls="exact"` does.
+* A policy cannot change the truth, and in a guest it does not see it. It is called when something happened or when it
+  asked (`s.wake_after(seconds)`). One that only answers to events gives the same run as if it were called on every
+  tick, which `calls="exact"` does; `calls="auto"` finds out.
 * What kills the original (a bad size, two containers on the same memory, an operator shorter than a tick, an exception
-  of the policy) ends the simulation with a `PolicyFault` beside the statistics so far.
+  of the policy) ends the simulation with a `PolicyFault` beside the statistics so far, or is refused (`lenient`).
 * Sizes of containers are held to 1e-9 to 1e9 CPUs or GB.
 * An assignment to a pool that does not exist is such a fault; the original ignores it and loses its operators.
 * Where no container ended, the percentile of lives is NaN, and the adjusted latency infinite where no pipeline
@@ -38,8 +38,9 @@ Corrected by `thekla` only, because it changes results:
 from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
-from .estimators import Estimator, noisy_estimator
+from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -52,6 +53,7 @@ from .guest import guest_source
 from .ideal import ideal_ticks
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
+from .perfetto import perfetto_trace
 from .policies import (
     BUILTIN_POLICIES,
     ORACLE_POLICIES,
@@ -61,14 +63,17 @@ from .policies import (
     policy_source,
 )
 from .record import record, statistics_record
+from .rest import RestError, rest_policy
 from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
+from .sensitivity import SensitivityRow, sensitivity
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
 from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
+from .timeline import Window, timeline_svg
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
@@ -84,11 +89,13 @@ __all__ = [
     "CallReport",
     "Calls",
     "Cause",
+    "ClassLoss",
     "ClassScores",
     "ClassStatistics",
     "Compat",
     "ContainerLife",
     "ContainerLives",
+    "Diagnosis",
     "EndKind",
     "Estimator",
     "FaultKind",
@@ -102,10 +109,12 @@ __all__ = [
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
+    "RestError",
     "RunResult",
     "Scheduler",
     "Scores",
     "Segment",
+    "SensitivityRow",
     "Settings",
     "Statistics",
     "Suite",
@@ -114,17 +123,21 @@ __all__ = [
     "Tenant",
     "Trace",
     "TraceFormatError",
+    "Window",
     "Work",
     "WorkloadParams",
     "account",
     "as_generated",
     "builtin_policy",
+    "diagnose",
     "eudoxia_imports",
+    "faulty_line",
     "generate_trace",
     "guest_source",
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "load_estimator",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -133,17 +146,21 @@ __all__ = [
     "offered_load",
     "oracle_policy",
     "paired_interval",
+    "perfetto_trace",
     "pipeline_outcomes",
     "policy_source",
     "published_traces",
     "read_trace",
     "record",
+    "rest_policy",
     "score",
+    "sensitivity",
     "simulate",
     "snapped",
     "statistics_record",
     "suite",
     "synthetic_trace",
+    "timeline_svg",
     "write_suite",
     "write_trace",
 ]

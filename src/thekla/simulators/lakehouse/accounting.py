@@ -1,6 +1,6 @@
 """Where the CPUs and the memory of a simulation went: every second of both is counted once, under one cause."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from .ideal import segment_ticks
 from .lives import ContainerLife
 from .params import Compat, Params
 from .results import RunResult
-from .workload import Trace, Work
+from .workload import SCAN_GB_PER_SECOND, Trace, Work
 
 __all__ = ["Amount", "Cause", "account", "simulated_ticks"]
 
@@ -77,18 +77,19 @@ def account(trace: Trace, params: Params, result: RunResult, compat: Compat = "t
     works = {
         (pipeline.id, operator.name): operator.work for pipeline in trace.pipelines for operator in pipeline.operators
     }
-    for life in result.containers:
+    lives = list(result.containers)
+    for life in lives:
         last = min(ticks - 1, ticks if life.freed is None else life.freed)
         if last < life.start:
             continue
-        for cause, amount in _container(life, works, params, compat, last).items():
+        held = _container(life, works, params, compat, last)
+        for cause, amount in held.items():
             spent[cause] += amount
         ram_gb = life.ram_gb
         if params.allow_memory_overcommit:
-            end = last if life.end is None else min(life.end, last)
-            ram_gb = _memory_sum(life, life.start, end) / (last + 1 - life.start)
+            ram_gb = sum(amount.memory_gb_s for amount in held.values()) / (last + 1 - life.start)
         _change(changes, life.start, last + 1, -life.cpu, -ram_gb, 0)
-    for first, after in _waits(trace, params, result, ticks):
+    for first, after in _waits(trace, params, result, lives, ticks):
         _change(changes, first, after, 0, 0, 1)
     for cause, amount in _free(changes, ticks):
         spent[cause] += amount
@@ -125,16 +126,14 @@ def _container(
         if run.start is None or run.start > last:
             continue
         end = last if run.end is None else min(run.end, last)
-        held = size.times(end + 1 - run.start)
-        in_use = _memory_sum(life, run.start, end)
+        ticks = end + 1 - run.start
+        useful = _used(works[run.pipeline_id, run.operator], life.cpu, ticks, params, compat)
+        held = size.times(ticks)
         if params.allow_memory_overcommit:
-            held = Amount(cpu_s=held.cpu_s, memory_gb_s=in_use)
+            held = Amount(cpu_s=held.cpu_s, memory_gb_s=useful.memory_gb_s)
         if not run.completed and life.end_kind in _KILLED:
             parts = {_KILLED[life.end_kind]: held}
         else:
-            work = works[run.pipeline_id, run.operator]
-            helped = _helped_cpu_ticks(work, life.cpu, end + 1 - run.start, params, compat)
-            useful = Amount(cpu_s=helped, memory_gb_s=in_use)
             parts = {Cause.USEFUL: useful, Cause.OVER_ALLOCATED: held - useful}
         for cause, amount in parts.items():
             spent[cause] = spent.get(cause, Amount()) + amount
@@ -146,37 +145,32 @@ def _container(
     return spent
 
 
-def _memory_sum(life: ContainerLife, first: int, last: int) -> float:
-    """Sum of the memory in use over the ticks from `first` to `last`, in GB ticks."""
-    corners = life.memory_course(last + 1)
-    total = 0.0
-    for (tick, memory_gb), (after, next_gb) in zip(
-        corners, [*corners[1:], (last + 1, corners[-1][1] if corners else 0.0)], strict=True
-    ):
-        begin, end = max(tick, first), min(after, last + 1)
-        if begin < end:
-            slope = (next_gb - memory_gb) / (after - tick)
-            total += (end - begin) * (memory_gb + slope * ((begin + end - 1) / 2 - tick))
-    return total
-
-
-def _helped_cpu_ticks(work: Work, cpus: float, ticks: int, params: Params, compat: Compat) -> float:
-    """CPU ticks that helped an operator in the first ticks of its run."""
-    helped, left = 0.0, ticks
+def _used(work: Work, cpus: float, ticks: int, params: Params, compat: Compat) -> Amount:
+    """CPUs that helped an operator and memory that it held in the first ticks of its run, in ticks."""
+    tick_s = 1.0 / params.ticks_per_second
+    cpu_ticks = gb_ticks = 0.0
+    left = ticks
     for segment in work.segments:
-        scan_ticks, total = segment_ticks(segment, 1.0 / params.ticks_per_second, cpus, compat)
+        scan_ticks, total = segment_ticks(segment, tick_s, cpus, compat)
         scanned = min(left, scan_ticks, total)
         computed = min(left, total) - scanned
-        helped += scanned * min(cpus, 1.0) + computed * min(cpus, _CPUS_THAT_HELP.get(segment.cpu_scaling, cpus))
+        cpu_ticks += scanned * min(cpus, 1.0) + computed * min(cpus, _CPUS_THAT_HELP.get(segment.cpu_scaling, cpus))
+        gb_ticks += computed * segment.held_memory_gb
+        if segment.memory_gb is None:
+            gb_ticks += tick_s * SCAN_GB_PER_SECOND * scanned * (scanned + 1) / 2
+        else:
+            gb_ticks += scanned * segment.memory_gb
         left -= scanned + computed
-    return helped
+    return Amount(cpu_s=cpu_ticks, memory_gb_s=gb_ticks)
 
 
-def _waits(trace: Trace, params: Params, result: RunResult, ticks: int) -> Iterator[tuple[int, int]]:
+def _waits(
+    trace: Trace, params: Params, result: RunResult, lives: Sequence[ContainerLife], ticks: int
+) -> Iterator[tuple[int, int]]:
     """Spans of ticks in which an operator could have started and did not, as (first, after the last)."""
     held: dict[tuple[str, str], list[tuple[int, int]]] = {}
     completed: dict[tuple[str, str], int] = {}
-    for life in result.containers:
+    for life in lives:
         for run in life.operators:
             key = (run.pipeline_id, run.operator)
             if run.completed and run.end is not None:
