@@ -51,6 +51,7 @@ from .generation import (
 )
 from .guest import guest_source
 from .ideal import ideal_ticks
+from .lint import Finding, LintRule, lint
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .perfetto import perfetto_trace
@@ -99,7 +100,9 @@ __all__ = [
     "EndKind",
     "Estimator",
     "FaultKind",
+    "Finding",
     "GeneratorRevision",
+    "LintRule",
     "MeanInterval",
     "Message",
     "OperatorRun",
@@ -137,6 +140,7 @@ __all__ = [
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "lint",
     "load_estimator",
     "load_policy",
     "load_trace",
