@@ -24,7 +24,7 @@ from thekla.problems.llm_sql.referee import message_of, read_prompts
 from thekla.problems.llm_sql.workloads import scene
 from thekla.sandbox import StrictSandbox
 
-WIDTH, LEFT, TOP, ROW = 760, 150, 34, 30  # of the figure, in pixels
+WIDTH, LEFT, TOP, ROW = 820, 210, 34, 30  # of the figure, in pixels
 
 
 def measure(programs: Mapping[str, Program], ids: Sequence[str], rounds: int) -> dict[str, dict[str, dict[str, float]]]:

@@ -6,6 +6,7 @@ import pytest
 
 from thekla.assembly import Progress, RunOptions, describe, ladder, resume, run, view
 from thekla.core.errors import ConfigError
+from thekla.core.evaluation import Scored
 from thekla.core.problem import Split
 from thekla.simulators.lakehouse import WorkloadParams, generate_trace, write_trace
 
@@ -89,3 +90,17 @@ def test_ladder_scores_every_rung_on_own_traces(traces: Path) -> None:
     assert {"fifo", "exact-fifo", "priority", "shortest-first"} <= {row.name for row in rows}
     assert all(row.objective == "throughput" and row.score is not None for row in rows)
     assert not any(row.role == "published" for row in rows)
+
+
+def test_readable_run_scores_complexity_and_survives_a_resume(traces: Path, runs: Path) -> None:
+    asked = options(traces).model_copy(update={"readable": True, "tolerance": 0.05})
+    with pytest.raises(Stop):
+        run(asked, runs=runs, observer=stop_in_search)
+    run_id = next(runs.glob("*.thekla")).stem
+    assert resume(run_id, runs=runs, workers=1, observer=quiet).finished
+    seen = view(run_id, runs)
+    assert [each.name for each in seen.settings.objectives] == ["mean_all", "complexity"]
+    assert seen.settings.objectives[0].tolerance == 0.05
+    scored = [each.outcome for each in seen.candidates if isinstance(each.outcome, Scored)]
+    assert scored
+    assert all(each.scores["complexity"] > 50 for each in scored)

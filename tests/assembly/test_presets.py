@@ -13,7 +13,7 @@ from thekla.assembly.presets import load_preset, preset_names
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started, payload_of
 from thekla.core.problem import ProblemRef
-from thekla.llm import Models
+from thekla.llm import PROVIDERS, Models
 from thekla.storage import RunFile
 
 
@@ -25,7 +25,8 @@ def test_every_preset_says_what_it_is_and_builds(name: str) -> None:
     options = load_options(preset=name, problem="toy", suite="default", prompts="plain")
     package = build_package(ProblemRef(name="toy", suite="default"))
     started = started_of(options, package, tier="trusted")
-    assert build_search(started.components, package.problem, Models({}), seed=1)
+    keys = {provider.key_env: "a key" for provider in PROVIDERS.values() if provider.key_env}
+    assert build_search(started.components, package.problem, Models(keys), seed=1)
     assert started.components["preset"].version == preset.version
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from thekla.cli import main
+from thekla.core.problem import Split
+from thekla.problems.lakehouse import build
 
 GOLDEN = Path(__file__).parents[1] / "data" / "lakehouse" / "golden.jsonl.gz"
 RECORDED = ("stats", "exception", "pipelines", "container_tick_times")
@@ -43,7 +45,7 @@ def read_json(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(out)
 
 
-@pytest.mark.parametrize("every", [15, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
 def test_run_prints_the_records_of_the_original(every: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, trace = tmp_path / "params.toml", tmp_path / "trace.csv"
     for golden in list(golden_runs())[::every]:
@@ -151,10 +153,21 @@ def test_policy_that_fails_is_told_with_its_line(params: Path, capsys: pytest.Ca
     assert "line 2" in said.err
 
 
+def test_lenient_run_refuses_and_counts_and_goes_on(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = params.with_name("greedy.py")
+    greedy = "Assignment(p.runtime_status().get_ops(ASSIGNABLE_STATES)[:1], 999, 9, p.priority, 0) for p in pipelines"
+    policy.write_text(f"def schedule(s, results, pipelines):\n    return [], [{greedy}]\n")
+    assert main(["lakehouse", "run", str(params), "-s", str(policy)]) == 1
+    assert "line 2" in capsys.readouterr().out
+    assert main(["lakehouse", "run", str(params), "-s", str(policy), "--lenient"]) == 0
+    assert "refused, overallocated_cpu" in capsys.readouterr().out
+
+
 def test_list_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lakehouse", "list", "--json"]) == 0
     found = read_json(capsys)
-    assert set(found) == {"policies", "estimators", "compat", "calls", "suites"}
+    groups = {"policies", "oracles", "estimators", "compat", "calls", "trace suites", "suites"}
+    assert set(found) == groups
     assert {"naive", "priority", "priority-pool", "overbook"} <= set(found["policies"])
     assert all(about for names in found.values() for about in names.values())
 
@@ -196,3 +209,113 @@ def test_wrong_option_is_bad_input(
 ) -> None:
     assert main(["lakehouse", "run", str(params), *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_compare_ranks_policies_by_paired_differences(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    idle, broken = params.with_name("idle.py"), params.with_name("broken.py")
+    idle.write_text(DOING_NOTHING)
+    broken.write_text("def schedule(s, results, pipelines):\n    return 1 / 0\n")
+    names = ["naive", "priority", str(idle), str(broken)]
+    arguments = ["lakehouse", "compare", *names, "--params", str(params), "--seeds", "4", "--objective", "mean_all"]
+    assert main([*arguments, "--json"]) == 0
+    found = read_json(capsys)
+    assert found["workloads"] == ["seed-42", "seed-43", "seed-44", "seed-45"]
+    rows = {row["name"]: row for row in found["policies"]}
+    assert [row["name"] for row in found["policies"]] == ["naive", "priority", "idle", "broken"]
+    assert rows["broken"]["score"] is None
+    assert "ZeroDivisionError" in rows["broken"]["failed"]
+    assert rows["idle"]["score"] == 40.0  # twice the length: nothing completed
+    differences = [rows["naive"]["instances"][name] - rows["idle"]["instances"][name] for name in found["workloads"]]
+    paired = rows["idle"]["against_best"]
+    assert paired["mean"] == pytest.approx(sum(differences) / 4)
+    assert (paired["wins"], paired["ties"], paired["losses"]) == (0, 0, 4)
+    assert rows["naive"]["against_best"] is None
+    assert found["verdict"].startswith("naive ")
+    assert main(arguments) == 0
+    table, _, said = capsys.readouterr().out.partition("naive ")
+    assert max(map(len, table.split("\n"))) <= 80
+    assert "broken failed on seed-42" in said
+
+
+def test_suite_becomes_a_folder_that_a_run_takes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lakehouse", "list", "--json"]) == 0
+    name = next(iter(read_json(capsys)["trace suites"]))
+    folder = tmp_path / "suite"
+    assert main(["lakehouse", "suite", name, "-o", str(folder), "--json"]) == 0
+    assert read_json(capsys)["traces"] == len(list(folder.glob("*/*.csv"))) > 5
+    package = build(traces=str(folder), objective="p95_query")
+    assert package.problem.instances[Split.TRAIN]
+    assert main(["lakehouse", "suite", name, "-o", str(folder)]) == 2
+    assert main(["lakehouse", "suite", "no-such", "-o", str(tmp_path / "x")]) == 2
+
+
+def test_oracle_can_be_compared(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["lakehouse", "compare", "exact-fifo", "naive", "--params", str(params), "--seeds", "2", "--json"]
+    assert main(arguments) == 0
+    assert {row["name"]: row["failed"] for row in read_json(capsys)["policies"]} == {"exact-fifo": "", "naive": ""}
+
+
+def test_compare_takes_traces_and_tells_equal_policies_apart_from_none(
+    params: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    traces = [params.with_name(f"{name}.csv") for name in ("one", "two", "three")]
+    for number, trace in enumerate(traces):
+        params.write_text(toml({**SMALL, "random_seed": number}))
+        assert main(["lakehouse", "gentrace", str(params), "-o", str(trace)]) == 0
+    copy = params.with_name("copy.py")
+    copy.write_text(DOING_NOTHING)
+    other = params.with_name("other.py")
+    other.write_text(DOING_NOTHING)
+    workloads = [word for trace in traces for word in ("-w", str(trace))]
+    capsys.readouterr()
+    arguments = ["lakehouse", "compare", str(copy), str(other), "--params", str(params), *workloads, "--json"]
+    assert main(arguments) == 0
+    found = read_json(capsys)
+    assert found["workloads"] == ["one", "two", "three"]
+    assert "cannot be told apart" in found["verdict"]
+    assert main(["lakehouse", "compare", "naive", "naive", "--params", str(params)]) == 2
+    assert "same name" in capsys.readouterr().err
+
+
+def test_timeline_writes_a_page_a_drawing_and_an_event_log(params: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, drawing, log = (params.with_name(name) for name in ("t.html", "t.svg", "t.json"))
+    command = ["lakehouse", "timeline", str(params), "--scheduler", "priority"]
+    assert main([*command, "-o", str(page), "--perfetto", str(log)]) == 0
+    assert capsys.readouterr().out.split() == [str(page), str(log)]
+    assert main([*command, "-o", str(drawing), "--from", "2", "--until", "6"]) == 0
+    text = page.read_text()
+    assert text.startswith("<!doctype html>")
+    assert "Content-Security-Policy" in text
+    assert "<svg" in text
+    assert drawing.read_text().startswith("<svg")
+    assert len(drawing.read_text()) < len(text)
+    assert json.loads(log.read_text())["traceEvents"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "name a file to write"),
+        (["-o", "t.png"], ".svg nor .html"),
+        (["-o", "t.svg", "--from", "9", "--until", "3"], "nothing is to be drawn"),
+    ],
+    ids=["no file", "suffix", "window"],
+)
+def test_timeline_says_what_it_cannot_draw(
+    arguments: list[str], said: str, params: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lakehouse", "timeline", str(params), *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_sensitivity_draws_different_workloads_for_different_seeds(
+    params: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for seeds in (1, 2):
+        arguments = ["--scheduler", "priority", "--seeds", str(seeds), "--objective", "mean_all", "--json"]
+        assert main(["lakehouse", "sensitivity", str(params), *arguments]) == 0
+        found.append(read_json(capsys))
+    assert [row["ticks_per_second"] for row in found[0]["rows"]][::3] == [1, 10, 100]
+    assert found[1]["workloads"] == ["seed-42", "seed-43"]
+    assert found[0]["rows"] != found[1]["rows"]

@@ -41,6 +41,10 @@ direction = "minimize"
 name = "runs"
 unit = "count"
 high = 9.0
+[baselines.bubble]
+role = "rule"
+program = "exploits/a.py"
+description = "neighbours"
 [published."everywhere"]
 value = 7
 source = "a paper"
@@ -88,6 +92,13 @@ def test_figures_are_read_by_suite(home: Path) -> None:
 def test_programs_of_a_folder_come_by_name_without_the_private_ones(home: Path) -> None:
     programs = ProblemFolder("sorting_problem").programs("exploits")
     assert [(name, program.text) for name, program in programs.items()] == [("a", "A = 1\n"), ("b", "B = 1\n")]
+
+
+def test_rungs_come_in_the_order_of_the_file_with_their_programs(home: Path) -> None:
+    (rung,) = ProblemFolder("sorting_problem").baselines
+    assert (rung.name, rung.role, rung.description) == ("bubble", "rule", "neighbours")
+    assert rung.program is not None
+    assert rung.program.text == "A = 1\n"
 
 
 def test_unknown_suite_is_refused_with_the_known_ones(home: Path) -> None:

@@ -12,6 +12,7 @@ from thekla.analysis.tables import (
     failures_table,
     ladder_table,
     ledger_table,
+    models_table,
     operators_table,
     summary_table,
 )
@@ -43,6 +44,7 @@ def describe(view: RunView) -> Description:
         ladder_table(view, steps),
         failures_table(view),
         operators_table(view),
+        models_table(view),
         ledger_table(view),
     )
     return Description(
@@ -81,6 +83,7 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "screening": encode(view.screening),
         "operators": [encode(row) for row in view.operators],
         "ledger": encode(view.ledger),
+        "models": [encode(calls) for calls in view.models],
         "events": view.events,
         "chain": view.chain,
     }

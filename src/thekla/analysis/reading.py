@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -22,6 +22,7 @@ from thekla.core.journal import (
     payload_of,
     program_from_blob,
 )
+from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
 from thekla.core.run import IMPORT, SEED, Spending
@@ -128,6 +129,21 @@ class OperatorCredit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelCalls:
+    """What one model in one role was asked, and what came of it.
+
+    Args:
+        who: Role and model, as the operators of its proposals begin.
+        programs: Answers that held a program.
+    """
+
+    who: str
+    answers: int
+    programs: int
+    spending: Spending
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerView:
     """Money and time spent.
 
@@ -135,6 +151,7 @@ class LedgerView:
         span_s: From the first event to the last, pauses between resumptions included.
         search_cpu_s: CPU of evaluations during the search; `judging_cpu_s`: of finalists and ladder after it.
         cost_usd: Sum of the generator calls with a known price; `unpriced_calls` have none.
+        unknown_usd: The most that calls cost whose answer never came whole.
     """
 
     proposals: int = 0
@@ -146,6 +163,7 @@ class LedgerView:
     peak_memory_mb: float = 0.0
     cost_usd: float = 0.0
     unpriced_calls: int = 0
+    unknown_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -158,7 +176,7 @@ class RunView:
         candidates: In the order in which their outcomes were told; seeds come first.
         stop_reason: Why no more was asked; empty while the search goes on.
         winner: The finalist that was best on validation, once the run is closed.
-        leader: The best on train so far (the first of equals).
+        leader: The preferred on train so far (the first of equals).
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
         earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
@@ -175,6 +193,7 @@ class RunView:
     screening: Screening
     operators: tuple[OperatorCredit, ...]
     ledger: LedgerView
+    models: tuple[ModelCalls, ...]
     finalists: tuple[CandidateId, ...]
     holdout: HoldoutOpened | None
     judged: tuple[Judged, ...]
@@ -240,6 +259,7 @@ class _Fold:
     settings: Started | None = None
     asked: dict[str, tuple[int, Asked]] = field(default_factory=dict)
     spendings: list[Spending] = field(default_factory=list)
+    models: dict[str, ModelCalls] = field(default_factory=dict)
     candidates: list[CandidateView] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     stop_reason: str = ""
@@ -264,6 +284,7 @@ class _Fold:
                 self.asked[asked.ticket] = (len(self.asked), asked)
             case Answered() as answered:
                 self.spendings.append(answered.spending)
+                self._count(answered)
             case ToldFact() as told:
                 self._tell(told)
             case Judged() as judged:
@@ -276,6 +297,18 @@ class _Fold:
                 self.holdout = opened
             case Closed() as closed:
                 self.closed = closed
+
+    def _count(self, answered: Answered) -> None:
+        if answered.spending.calls == 0:
+            return
+        who = " ".join(answered.operator.split()[:2])
+        known = self.models.get(who, ModelCalls(who=who, answers=0, programs=0, spending=Spending()))
+        self.models[who] = ModelCalls(
+            who=who,
+            answers=known.answers + 1,
+            programs=known.programs + (answered.program is not None),
+            spending=known.spending + answered.spending,
+        )
 
     def _tell(self, told: ToldFact) -> None:
         self.counted += told.counted
@@ -303,7 +336,7 @@ class _Fold:
         objective = self.settings.objectives[0]
         curve = _curve(self.candidates, objective)
         by_id = {candidate.id: candidate for candidate in self.candidates if candidate.id is not None}
-        leader = by_id[curve[-1].candidate] if curve else None
+        leader = _leader(self.candidates, self.settings.objectives)
         winner = by_id.get(self.closed.winner) if self.closed and self.closed.winner else None
         seed = next((candidate for candidate in self.candidates if candidate.operator == SEED), None)
         shown = [seed, leader, winner, *(by_id.get(name) for name in self.finalists)]
@@ -320,6 +353,7 @@ class _Fold:
             screening=_screening(self.candidates),
             operators=_credit(self.candidates, curve, objective),
             ledger=self._ledger(),
+            models=tuple(self.models.values()),
             finalists=self.finalists,
             holdout=self.holdout,
             judged=tuple(self.judged),
@@ -345,6 +379,7 @@ class _Fold:
             peak_memory_mb=max((cost.peak_memory_mb for cost in [*searched, *judging]), default=0.0),
             cost_usd=sum(cost for cost in costs if cost is not None),
             unpriced_calls=sum(cost is None for cost in costs),
+            unknown_usd=sum(spending.unknown_usd for spending in self.spendings),
             input_tokens=sum(spending.input_tokens for spending in self.spendings),
             output_tokens=sum(spending.output_tokens for spending in self.spendings),
         )
@@ -363,6 +398,12 @@ def _curve(candidates: Iterable[CandidateView], objective: Objective) -> tuple[C
         if not points or objective.gain(score) > objective.gain(points[-1].score):
             points.append(CurvePoint(evaluation=candidate.evaluation, score=score, candidate=candidate.id))
     return tuple(points)
+
+
+def _leader(candidates: Iterable[CandidateView], objectives: Sequence[Objective]) -> CandidateView | None:
+    """The preferred on train."""
+    found = [(each, each.outcome.scores) for each in candidates if each.id and isinstance(each.outcome, Scored)]
+    return found[by_preference(objectives, [scores for _, scores in found])[0]][0] if found else None
 
 
 def _failures(candidates: Iterable[CandidateView]) -> tuple[FailureCount, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "ladder_table",
     "ledger_table",
     "measures_table",
+    "models_table",
     "operators_table",
     "screening_note",
     "standing_text",
@@ -179,6 +180,8 @@ def ledger_table(view: RunView) -> Table:
         ("largest memory of a guest", f"{number(ledger.peak_memory_mb, digits=3)} MB"),
         ("cost of generator calls", cost),
     ]
+    if ledger.unknown_usd:
+        rows.append(("cost of calls without a whole answer", f"at most ${ledger.unknown_usd:,.4f}"))
     if ledger.input_tokens or ledger.output_tokens:
         rows.append(("tokens in, out", f"{ledger.input_tokens:,}, {ledger.output_tokens:,}"))
     return Table(title="Ledger", columns=("what", "spent"), rows=tuple(rows))
@@ -199,3 +202,29 @@ def summary_table(view: RunView, steps: Ladder) -> Table:
     if view.curve:
         rows.insert(5, ("best on train", with_unit(view.curve[-1].score, view.objective)))
     return Table(title="Run", columns=("what", "value"), rows=tuple(rows), left=2)
+
+
+def models_table(view: RunView) -> Table:
+    """What each language model was asked, what it cost, and how many of its answers held a program."""
+    rows = []
+    for calls in view.models:
+        spent = calls.spending
+        known = "no price known" if spent.cost_usd is None else f"${spent.cost_usd:,.4f}"
+        rows.append(
+            (
+                visible(calls.who),
+                f"{calls.answers:,}",
+                f"{calls.programs / calls.answers:.0%}",
+                f"{spent.calls:,}",
+                f"{spent.input_tokens:,}",
+                f"{spent.output_tokens:,}",
+                f"{known} + at most ${spent.unknown_usd:,.4f}" if spent.unknown_usd else known,
+                duration(spent.wall_s),
+            )
+        )
+    return Table(
+        title="Models",
+        columns=("role and model", "answers", "programs", "requests", "tokens in", "tokens out", "cost", "waited"),
+        rows=tuple(rows),
+        note="An answer may take several requests: repetitions after faults, more room, a repair.",
+    )

@@ -9,12 +9,15 @@ from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
+from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
+    "PROFILE_FACTORS",
     "DataRow",
     "DemoResult",
     "Description",
@@ -28,7 +31,10 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "RunRow",
+    "Standing",
+    "Summary",
     "Table",
+    "bench_strategies",
     "data_sets",
     "demo",
     "describe",
@@ -44,5 +50,6 @@ __all__ = [
     "resume",
     "run",
     "view",
+    "write_figure",
     "write_report",
 ]

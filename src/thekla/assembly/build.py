@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +16,14 @@ from thekla.assembly.presets import load_preset
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
-from thekla.core.problem import Problem, ProblemRef
+from thekla.core.problem import Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
+from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
 from thekla.search import Tuning
@@ -33,6 +35,8 @@ __all__ = [
     "build_sandbox",
     "build_search",
     "build_strategy",
+    "build_tuned_strategy",
+    "components_of",
     "real_clock",
     "started_of",
 ]
@@ -90,13 +94,19 @@ def build_search(
     components: Mapping[str, Component], problem: Problem, models: ModelSource, *, seed: int
 ) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    strategy = build_strategy(components["strategy"], problem, seed=seed)
     generator = build_generator(components["generator"], models)
+    strategy = build_tuned_strategy(components, problem, seed=seed)
+    return strategy, Tuned(generator) if "tuning" in components else generator
+
+
+def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
+    """What selects, within an optimiser of constants if the journal says so."""
+    strategy = build_strategy(components["strategy"], problem, seed=seed)
     tuning = components.get("tuning")
     if tuning is None:
-        return strategy, generator
-    tuned = _call(Tuning, "tuning", strategy, problem, seed=derive_seed(seed, "tuning"), **tuning.arguments)
-    return cast(Strategy, tuned), Tuned(generator)
+        return strategy
+    stream_seed = derive_seed(seed, "tuning")
+    return cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
 
 
 def build_prompts(component: Component) -> PromptBuilder:
@@ -115,10 +125,33 @@ def started_of(
 ) -> Started:
     """What the first event of a run with these options says."""
     problem = package.problem
+    return Started(
+        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
+        problem_version=problem.version,
+        objectives=_objectives(problem, options),
+        measures=problem.measures,
+        evaluator=package.evaluator_digest,
+        instances={str(split): instances for split, instances in problem.instances.items()},
+        components=components_of(options),
+        seed=options.seed,
+        budget=options.budget,
+        in_flight=options.in_flight,
+        tier=tier,
+        thekla=thekla.__version__,
+        imported_from=imported_from,
+        imports=tuple(program.id for program in imports),
+        baselines=tuple(package.baselines),
+        published=problem.published,
+        vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
+    )
+
+
+def components_of(options: RunOptions) -> dict[str, Component]:
+    """The parts of a run as the journal names them."""
     names: dict[Part, tuple[str, str]] = {
         "strategy": ("strategies", options.strategy),
         "generator": ("generators", options.generator_name),
-        "prompts": ("prompts", options.prompts),
+        "prompts": ("prompts", options.prompts_name),
     }
     components = {
         str(part): Component(
@@ -134,30 +167,20 @@ def started_of(
         )
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
-    return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
-        problem_version=problem.version,
-        objectives=problem.objectives,
-        measures=problem.measures,
-        evaluator=package.evaluator_digest,
-        instances={str(split): instances for split, instances in problem.instances.items()},
-        components=components,
-        seed=options.seed,
-        budget=options.budget,
-        in_flight=options.in_flight,
-        tier=tier,
-        thekla=thekla.__version__,
-        imported_from=imported_from,
-        imports=tuple(program.id for program in imports),
-        baselines=tuple(package.baselines),
-        published=problem.published,
-        vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
-    )
+    return components
 
 
 def real_clock() -> Clock:
     """The machine's own clocks."""
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
+
+
+def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
+    """The problem's objectives, and the complexity of programs if readable ones are preferred."""
+    if not options.readable:
+        return problem.objectives
+    first, *further = problem.objectives
+    return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
 
 
 def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:

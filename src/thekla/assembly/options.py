@@ -25,15 +25,19 @@ class RunOptions(BaseModel):
     """What `thekla run` needs to know; unknown entries are refused.
 
     Args:
-        evaluations, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
+        evaluations, proposals, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
         model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
             with an ensemble of this one, with the other settings of the first that the arguments name.
+        feedback: How much a language model is told of outcomes: `score`, `instances`, `causes` or `trace`; None is the
+            prompt builder's own.
         seed: Of everything random in the run.
         workers: Processes that evaluate; changes the speed, never the result.
         in_flight: Tickets that are out at once; part of what the run is.
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         from_run: A closed run whose best programs start this one.
+        readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
+        tolerance: The share of the best score that may be given up for a simpler program.
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -46,17 +50,21 @@ class RunOptions(BaseModel):
     generator: str = "mutation"
     prompts: str = "brief"
     evaluations: Annotated[int, Field(ge=1)] | None = 200
+    proposals: Annotated[int, Field(ge=1)] | None = None
     wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     tokens: Annotated[int, Field(ge=1)] | None = None
     calls: Annotated[int, Field(ge=1)] | None = None
     model: str | None = None
+    feedback: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
     in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
     sandbox: str = "strict"
     tune: bool = False
     from_run: str | None = None
+    readable: bool = False
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
     preset: str | None = None
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 
@@ -68,12 +76,19 @@ class RunOptions(BaseModel):
             first = listed[0] if isinstance(listed, list) and listed else {}
             others = dict(first) if isinstance(first, Mapping) else {}
             arguments["ensemble"] = [{**others, "model": self.model}]
+        if part == "prompts" and self.feedback is not None:
+            arguments["feedback"] = self.feedback
         return arguments
 
     @property
     def generator_name(self) -> str:
         """The generator: `rewrite` if only a model is named."""
         return "rewrite" if self.model is not None and self.generator == "mutation" else self.generator
+
+    @property
+    def prompts_name(self) -> str:
+        """The prompt builder: `chat` for language models, if none is named."""
+        return "chat" if self.prompts == "brief" and self.generator_name == "rewrite" else self.prompts
 
     @property
     def reference(self) -> ProblemRef:
@@ -90,6 +105,7 @@ class RunOptions(BaseModel):
         try:
             return Budget(
                 evaluations=self.evaluations,
+                proposals=self.proposals,
                 wall_s=self.wall_s,
                 cost_usd=self.cost_usd,
                 tokens=self.tokens,

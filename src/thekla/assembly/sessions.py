@@ -23,6 +23,7 @@ from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
+from thekla.core.problem import Problem
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
@@ -138,8 +139,13 @@ def _models(started: Started, book: Book | None = None) -> Models:
     return Models(os.environ, caps=caps, book=book)
 
 
+def _problem(package: ProblemPackage, started: Started) -> Problem:
+    """The problem under the objectives that the run asked for."""
+    return replace(package.problem, objectives=started.objectives)
+
+
 def _components(package: ProblemPackage, started: Started, models: Models) -> tuple[Strategy, PromptBuilder, Generator]:
-    strategy, generator = build_search(started.components, package.problem, models, seed=started.seed)
+    strategy, generator = build_search(started.components, _problem(package, started), models, seed=started.seed)
     return strategy, build_prompts(started.components["prompts"]), generator
 
 
@@ -154,9 +160,16 @@ def _go(
 ) -> RunResult:
     models = _models(started, store)
     strategy, prompts, generator = _components(package, started, models)
-    service = EvaluationService(package, backend, store, reference=started.problem, tier=started.tier)
+    service = EvaluationService(
+        package,
+        backend,
+        store,
+        reference=started.problem,
+        tier=started.tier,
+        objectives=started.objectives,
+    )
     parts = Parts(
-        problem=package.problem,
+        problem=_problem(package, started),
         strategy=strategy,
         prompts=prompts,
         generator=generator,

@@ -45,9 +45,17 @@ def run(
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
     strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="islands")] = None,
     generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
+    ] = None,
+    feedback: Annotated[
+        str | None, typer.Option(help="What a model is told of outcomes: score, instances, causes or trace.")
+    ] = None,
     evaluations: Annotated[
         int | None, typer.Option(min=1, help="Evaluations that may be spent.", show_default="200")
     ] = None,
+    proposals: Annotated[int | None, typer.Option(min=1, help="Proposals that may be asked for.")] = None,
+    cost_usd: Annotated[float | None, typer.Option("--cost-usd", help="Money that may be spent on models.")] = None,
     wall_s: Annotated[float | None, typer.Option("--wall-s", help="Seconds that may be spent.")] = None,
     seed: Annotated[int | None, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.", show_default="0")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that evaluate.", show_default="2")] = None,
@@ -61,6 +69,14 @@ def run(
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
     from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
+    readable: Annotated[
+        bool | None,
+        typer.Option("--readable/--any", help="Prefer simpler programs among nearly equal ones.", show_default="--any"),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.999, help="Share of the score that --readable may give up.", show_default="0.01"),
+    ] = None,
     traces: Traces = None,
     objective: ObjectiveName = None,
     params: ParamsFile = None,
@@ -79,7 +95,11 @@ def run(
         "suite": suite,
         "strategy": strategy,
         "generator": generator,
+        "model": model,
+        "feedback": feedback,
         "evaluations": evaluations,
+        "proposals": proposals,
+        "cost_usd": cost_usd,
         "wall_s": wall_s,
         "seed": seed,
         "workers": workers,
@@ -87,6 +107,8 @@ def run(
         "sandbox": sandbox,
         "tune": tune,
         "from_run": from_run,
+        "readable": readable,
+        "tolerance": tolerance,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
     }

@@ -32,6 +32,7 @@ __all__ = [
 
 Direction = Literal["minimize", "maximize"]
 Aggregate = Literal["mean", "median", "sum", "min", "max"]
+Source = Literal["referee", "program"]
 Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
 
 
@@ -53,6 +54,12 @@ class Objective:
         best_known: Best published value, with its source in `problem.toml`.
         bound: A proven bound; a score better than it is wrong.
         aggregate: How values of several instances become one.
+        tolerance: Of the first objective: the share of the best score that a program may lose and still be preferred
+            for the sake of the further objectives, in [0, 1).
+        source: Who computes it: the referee on an instance, or the evaluation service from the program's text.
+
+    Raises:
+        ValueError: The tolerance is outside its range.
     """
 
     name: str
@@ -62,6 +69,12 @@ class Objective:
     best_known: float | None = None
     bound: float | None = None
     aggregate: Aggregate = "mean"
+    tolerance: float = 0.0
+    source: Source = "referee"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance < 1:
+            raise ValueError(f"tolerance of objective {self.name!r} is {self.tolerance!r}; give a share in [0, 1)")
 
     def gain(self, score: float) -> float:
         """`score` as a number of which more is better: the only place where the direction is applied.

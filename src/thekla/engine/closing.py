@@ -9,6 +9,7 @@ from functools import partial
 
 from thekla.core.evaluation import Outcome, Scored
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
+from thekla.core.preference import by_preference
 from thekla.core.problem import Baseline, Instance, Problem, Split
 from thekla.core.program import Candidate
 from thekla.core.protocols import Evaluator
@@ -63,16 +64,23 @@ async def close_run(
 
 
 def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> list[Candidate]:
-    """The best on train, each another behaviour: of candidates with equal scores on every instance the shortest."""
+    """The preferred on train, each another behaviour: of candidates with equal scores on every instance the shortest.
+
+    The one with the best score is among them, even if simpler ones are preferred.
+    """
     objective = problem.objective
-    kinds: dict[tuple[float, ...], Candidate] = {}
+    kinds: dict[tuple[float, ...], tuple[Candidate, Scored]] = {}
     for candidate, outcome in scored:
         scores = tuple(result.scores[objective.name] for result in outcome.instances.values())
         key = (objective.gain(outcome.scores[objective.name]), *scores)
         known = kinds.get(key)
-        if known is None or len(candidate.program.text) < len(known.program.text):
-            kinds[key] = candidate
-    return [kinds[key] for key in sorted(kinds, key=lambda key: -key[0])[:FINALISTS]]
+        if known is None or len(candidate.program.text) < len(known[0].program.text):
+            kinds[key] = candidate, outcome
+    found = list(kinds.values())
+    preferred = by_preference(problem.objectives, [outcome.scores for _, outcome in found])
+    (best, *_) = by_preference(problem.objectives[:1], [outcome.scores for _, outcome in found])
+    places = [place for place in preferred if place != best][: FINALISTS - 1]
+    return [found[place][0] for place in preferred if place in (*places, best)]
 
 
 async def _judge(
@@ -104,11 +112,8 @@ async def _judge(
 
 
 def _best(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> Baseline:
-    """The row that is best on validation; the earlier of equals, the first if none has a score."""
-    objective = problem.objective
-    scored = [
-        (objective.gain(outcome.scores[objective.name]), -i)
-        for i, outcome in enumerate(outcomes)
-        if isinstance(outcome, Scored)
-    ]
-    return rows[-max(scored)[1]] if scored else rows[0]
+    """The row that is preferred on validation; the earlier of equals, the first if none has a score."""
+    scored = [(row, outcome.scores) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
+    if not scored:
+        return rows[0]
+    return scored[by_preference(problem.objectives, [scores for _, scores in scored])[0]][0]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 
 from thekla.core.codec import decode, encode
-from thekla.core.errors import SandboxError
+from thekla.core.errors import ConfigError, SandboxError
 from thekla.core.evaluation import (
     EvaluationDone,
     EvaluationJob,
@@ -21,12 +21,13 @@ from thekla.core.evaluation import (
     Usage,
     fold_results,
 )
-from thekla.core.problem import Baseline, Instance, ProblemRef, Split
+from thekla.core.problem import Baseline, Instance, Objective, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import Backend, Facts, ProblemPackage, Twin, no_twin
 from thekla.core.values import digest_of
 from thekla.evaluation.cache import EvaluationCache
 from thekla.evaluation.checks import check
+from thekla.evaluation.complexity import PROGRAM_OBJECTIVES
 from thekla.evaluation.splits import open_holdout
 
 __all__ = ["EvaluationService"]
@@ -45,6 +46,10 @@ class EvaluationService:
         backend: Runs the jobs; closed with the service.
         tier: The sandbox tier that the backend's guests have.
         seed: Seed of every evaluation (repeats of stochastic problems add to it).
+        objectives: What is scored; by default the problem's own. Those of source `program` are computed here.
+
+    Raises:
+        ConfigError: An objective is to be computed from the program, and there is no rule for it.
     """
 
     def __init__(
@@ -56,7 +61,11 @@ class EvaluationService:
         reference: ProblemRef,
         tier: str,
         seed: int = 0,
+        objectives: Sequence[Objective] | None = None,
     ) -> None:
+        asked = package.problem.objectives if objectives is None else objectives
+        self._judged = tuple(objective for objective in asked if objective.source == "referee")
+        self._computed = _rules_of(objective for objective in asked if objective.source == "program")
         self._package = package
         self._backend = backend
         self._facts = facts
@@ -118,14 +127,18 @@ class EvaluationService:
             if done.result.fault is not None:
                 results = {instance.id: done.result}
                 break
-        return fold_results(self._package.problem.objectives, results, stage=stage, tier=tier, cost=cost)
+        outcome = fold_results(self._judged, results, stage=stage, tier=tier, cost=cost)
+        if isinstance(outcome, Failed) or not self._computed:
+            return outcome
+        computed = {name: rule(program) for name, rule in self._computed.items()}
+        return replace(outcome, scores={**outcome.scores, **computed})
 
     async def judge_baseline(self, baseline: Baseline, instances: Sequence[Instance], *, stage: str) -> Outcome:
         """A rung of the ladder: a program like any other, or an oracle on the host."""
         if baseline.program is not None:
             return await self.judge(baseline.program, instances, stage=stage)
         results = {instance.id: await self._oracle(baseline, instance) for instance in instances}
-        return fold_results(self._package.problem.objectives, results, stage=stage, tier="host", cost=Usage())
+        return fold_results(self._judged, results, stage=stage, tier="host", cost=Usage())
 
     def open_holdout(self, chain: str) -> Sequence[Instance]:
         """The hold-out that the journal's hash determines."""
@@ -134,11 +147,7 @@ class EvaluationService:
     def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
         """The bound per objective, folded over the instances as scores are."""
         bounds = {instance.id: dict(self._package.bound(instance)) for instance in instances}
-        common = [
-            objective
-            for objective in self._package.problem.objectives
-            if all(objective.name in bound for bound in bounds.values())
-        ]
+        common = [objective for objective in self._judged if all(objective.name in bound for bound in bounds.values())]
         if not common or not bounds:
             return {}
         results = {name: InstanceResult(scores=bound) for name, bound in bounds.items()}
@@ -216,6 +225,16 @@ class EvaluationService:
             future.set_exception(error)
         else:
             future.set_result(done)
+
+
+def _rules_of(objectives: Iterable[Objective]) -> Mapping[str, Callable[[Program], float]]:
+    """The rules of objectives that are computed from a program, by name."""
+    names = [objective.name for objective in objectives]
+    unknown = [name for name in names if name not in PROGRAM_OBJECTIVES]
+    if unknown:
+        known = ", ".join(PROGRAM_OBJECTIVES)
+        raise ConfigError(f"no rule computes {', '.join(unknown)} from a program; there are rules for {known}")
+    return {name: PROGRAM_OBJECTIVES[name] for name in names}
 
 
 def _drifts(program: Program) -> bool:

@@ -15,6 +15,11 @@
 
     [[measures]]                   # see `core.problem.Measure`
 
+    [baselines.fifo]               # rungs with a program, weakest first; see `core.problem.Baseline`
+    role = "trivial"
+    program = "seeds/fifo.py"
+    description = "first in, first out"
+
     [published."name of a rung"]   # figures of others
     value = 83.77
     source = "where it stands, and on what it was measured"
@@ -36,7 +41,7 @@ from typing import Any
 
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Limits
-from thekla.core.problem import Measure, Objective
+from thekla.core.problem import Baseline, Measure, Objective
 from thekla.core.program import Program
 from thekla.core.values import digest_of
 
@@ -95,6 +100,14 @@ class ProblemFolder:
     def measures(self) -> tuple[Measure, ...]:
         """All measures, in the order of the file."""
         return tuple(Measure(**each) for each in self.data.get("measures", ()))
+
+    @cached_property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """The rungs of the ladder, in the order of the file."""
+        return tuple(
+            Baseline(**{"name": name, **row, "program": self.program(row["program"])})
+            for name, row in self.data.get("baselines", {}).items()
+        )
 
     def published(self, suite: str) -> Mapping[str, tuple[float, str]]:
         """Figures of others that are comparable with scores of the suite: name to value and source."""

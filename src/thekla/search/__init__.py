@@ -1,5 +1,6 @@
 """Solution selection: pure, seeded ask/tell strategies that know no model, store or sandbox."""
 
+from thekla.search.adaptive import Thekla
 from thekla.search.annealing import Annealing
 from thekla.search.beam import Beam
 from thekla.search.best_of_n import BestOfN
@@ -18,6 +19,7 @@ __all__ = [
     "Islands",
     "RandomSearch",
     "Sampling",
+    "Thekla",
     "TopK",
     "Tuning",
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -28,13 +30,15 @@ class InProcessGuest:
         self._spent_s = 0.0
         self._open = True
         namespace: dict[str, Any] = {"__name__": "program"}
-        adapter: dict[str, Any] = {"__name__": "interface"}
+        module = types.ModuleType("interface")
+        adapter = vars(module)
         random.seed(seed)
         try:
             if interface.guest_source:
-                exec(compile(interface.guest_source, "interface.py", "exec"), adapter)
+                sys.modules[module.__name__] = module  # as in a real guest: a dataclass looks its module up
+                exec(compile(interface.guest_source, "interface.py", "exec", dont_inherit=True), adapter)
                 namespace |= adapter["names"]()
-            exec(compile(program.text, "program.py", "exec"), namespace)
+            exec(compile(program.text, "program.py", "exec", dont_inherit=True), namespace)
             if interface.guest_source:
                 self._functions: dict[str, Callable[..., Value]] = adapter["connect"](namespace)
             else:

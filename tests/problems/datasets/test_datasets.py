@@ -127,6 +127,14 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
     assert len(served.ranges) == 1
 
 
+@pytest.mark.parametrize("lies_there", [b"something else", gzip.compress(CONTENT)[:-9], gzip.compress(b"x")])
+def test_what_is_damaged_is_fetched_again(tmp_path: Path, lies_there: bytes) -> None:
+    put(tmp_path, "table.csv.gz", lies_there)
+    with serving(Served(CONTENT)) as address:
+        got = fetch(data_set("table.csv.gz", url=address), tmp_path)
+    assert gzip.decompress(got.read_bytes()) == CONTENT
+
+
 @pytest.mark.parametrize("resumes", [True, False])
 def test_interrupted_fetch_goes_on_or_starts_again_and_ends_whole(tmp_path: Path, resumes: bool) -> None:
     served = Served(CONTENT, cut=100_000, resumes=resumes)

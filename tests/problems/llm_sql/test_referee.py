@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.core.evaluation import FailureKind, InstanceResult
@@ -14,9 +14,10 @@ from thekla.problems.llm_sql import build
 from thekla.problems.llm_sql.referee import HIT_RATE, POINTS, InvalidAnswerError, LlmSqlReferee, read_prompts
 from thekla.problems.llm_sql.tables import Prompts, Table
 from thekla.problems.llm_sql.workloads import instance, scene
+from thekla.sandbox import StrictSandbox
 from thekla.testing.guests import InProcessGuest
 
-from .tables import answers, table_of, tables
+from .tables import answers, guest_of, table_of, tables
 
 TABLE = table_of("xyz", "aab")
 ONCE = r"expected each of 0 to \d once"
@@ -28,6 +29,7 @@ def judged(text: str, id: str = "tiny/blocks", split: Split = Split.TRAIN, objec
     return LlmSqlReferee(objective).judge(guest, instance(id, split), seed=0)
 
 
+@settings(max_examples=30)
 @given(st.data(), tables())
 def test_every_permutation_is_read_as_it_is(data: st.DataObject, table: Table) -> None:
     prompts = data.draw(answers(table))
@@ -101,6 +103,18 @@ def test_fault_of_a_program_is_a_fault_of_its_result() -> None:
     invalid = judged("def reorder(table):\n    return [], []\n").fault
     assert invalid is not None
     assert invalid.kind is FailureKind.INVALID
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rung", ["ggr", "parts-dp"])
+def test_a_confined_program_with_numpy_gets_the_score_that_it_gets_here(rung: str) -> None:
+    package = build("default")
+    (program,) = [each.program for each in package.baselines if each.name == rung and each.program]
+    where = instance("star/two-populations/s3/first300", Split.TRAIN)
+    with StrictSandbox() as sandbox:
+        confined = sandbox.open(program, package.problem.interface, package.limits)
+        assert package.referee.judge(confined, where, seed=0) == package.referee.judge(guest_of(program), where, seed=0)
+        confined.close()
 
 
 def test_feedback_names_what_was_missed_but_not_on_a_holdout() -> None:

@@ -1,6 +1,6 @@
 """What is counted, and the bound on it."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.problems.llm_sql.tables import BlockMetric, Prompts, Table, TrieMetric, row_lengths
@@ -9,6 +9,7 @@ from thekla.simulators.cache import trie_hits
 from .tables import TOKENS, answers, table_of, tables
 
 
+@settings(max_examples=60)
 @given(st.data(), tables(), st.integers(1, 7), st.none() | st.integers(0, 60))
 def test_no_answer_exceeds_the_bound(data: st.DataObject, table: Table, block: int, capacity: int | None) -> None:
     metric = BlockMetric(block=block, capacity=capacity)
@@ -28,6 +29,7 @@ def test_bound_counts_what_stands_in_one_row_only_and_what_no_block_holds() -> N
     assert BlockMetric(block=5, capacity=None).bound(table) == 15  # 3 rows lose 3 of their 8
 
 
+@settings(max_examples=30)
 @given(tables())
 def test_original_order_is_in_every_metric_what_it_says(table: Table) -> None:
     rows = ["".join(column.values[column.codes[row]] for column in table.columns) for row in range(table.rows)]
@@ -35,6 +37,7 @@ def test_original_order_is_in_every_metric_what_it_says(table: Table) -> None:
     assert sum(row_lengths(table, TrieMetric().length)) == sum(map(len, rows))
 
 
+@settings(max_examples=30)
 @given(st.data(), tables())
 def test_hits_by_prompt_are_all_hits_and_none_in_the_first(data: st.DataObject, table: Table) -> None:
     prompts = data.draw(answers(table))
@@ -54,6 +57,7 @@ def test_a_field_is_a_token_per_four_characters_and_a_separator() -> None:
     assert [TOKENS.length(text) for text in ("", "a", "abcd", "abcde")] == [1, 2, 2, 3]
 
 
+@settings(max_examples=30)
 @given(tables(), st.integers(1, 8))
 def test_head_has_the_first_rows_and_only_their_values(table: Table, rows: int) -> None:
     head = table.head(rows)

@@ -11,7 +11,7 @@ from thekla.problems.datasets import MissingDataError
 from thekla.problems.llm_sql import build
 from thekla.problems.llm_sql.star_schema import PROFILES
 from thekla.problems.llm_sql.tables import Table
-from thekla.problems.llm_sql.workloads import instance, race_table, scene
+from thekla.problems.llm_sql.workloads import Scene, instance, race_table, scene
 
 from .tables import reordered
 
@@ -35,8 +35,8 @@ def test_generated_tables_stay_what_they_are() -> None:
     assert found == FINGERPRINTS
 
 
-def _fingerprint(setting: object) -> tuple[int, int, int | None]:
-    return setting.total, setting.original, setting.bound  # type: ignore[attr-defined]  # a Scene
+def _fingerprint(setting: Scene) -> tuple[int, int, int | None]:
+    return setting.total, setting.original, setting.bound
 
 
 FINGERPRINTS = {

@@ -237,7 +237,7 @@ def test_feedback_names_the_most_pressed_gpu_and_a_holdout_has_none() -> None:
 
 
 def test_equal_decisions_have_equal_behaviour_and_others_do_not() -> None:
-    emptiest, trading = build("default").problem.seeds
+    emptiest, trading, _ = build("default").problem.seeds
     again = Program.from_text(emptiest.text + "\n# Another text, the same decisions.\n")
     assert judge(emptiest, FIVES).behaviour == judge(again, FIVES).behaviour != ""
     other = judge(trading, FIVES).behaviour

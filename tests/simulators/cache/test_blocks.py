@@ -33,14 +33,14 @@ def slow_hits(given_prompts: list[Prompt], block: int, capacity: int | None) -> 
     return hits
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(prompts, st.integers(1, 4), st.none() | st.integers(0, 8))
 def test_hits_are_those_of_the_slow_cache(given_prompts: list[Prompt], block: int, capacity: int | None) -> None:
     found = hit_tokens(given_prompts, block_tokens=block, capacity_blocks=capacity)
     assert found == slow_hits(given_prompts, block, capacity)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(prompts, st.integers(1, 4))
 def test_blocks_are_equal_exactly_where_the_prompts_are_up_to_their_end(
     given_prompts: list[Prompt], block: int
@@ -55,7 +55,7 @@ def test_blocks_are_equal_exactly_where_the_prompts_are_up_to_their_end(
     assert len(set(known.values())) == len(known)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(prompts, st.integers(1, 3), st.integers(0, 8))
 def test_more_room_never_saves_less(given_prompts: list[Prompt], block: int, capacity: int) -> None:
     less = hit_tokens(given_prompts, block_tokens=block, capacity_blocks=capacity)
@@ -63,7 +63,7 @@ def test_more_room_never_saves_less(given_prompts: list[Prompt], block: int, cap
     assert all(one <= other for one, other in zip(less, more, strict=True))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(prompts, st.integers(0, 8))
 def test_cache_never_holds_more_than_it_may(given_prompts: list[Prompt], capacity: int) -> None:
     cache = PrefixCache(capacity)

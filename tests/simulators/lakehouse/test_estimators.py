@@ -10,6 +10,8 @@ from thekla.simulators.lakehouse import (
     Params,
     RunResult,
     Work,
+    eudoxia_imports,
+    load_estimator,
     load_policy,
     noisy_estimator,
     read_trace,
@@ -88,3 +90,43 @@ def schedule(s, results, pipelines):
 def test_impossible_noise_is_refused(arguments: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
         noisy_estimator(**arguments)  # type: ignore[arg-type]  # wrong on purpose
+
+
+PROGRAM = """
+@register_estimator_init(key="peak")
+def start(e):
+    e.asked = 0
+
+@register_estimator(key="peak")
+def estimate(e, operator):
+    e.asked += 1
+    peak = max(each.storage_read_gb if each.memory_gb is None else each.memory_gb for each in operator.get_segments())
+    RETURN
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        ("return e.params['factor'] * peak", [2 * peak for peak in VISITED]),
+        ("return Estimate(peak)", VISITED),
+        ("operator.estimate.mem_peak_gb = peak", VISITED),
+        ("operator.estimate = Estimate(peak)", VISITED),
+        ("return e.asked", [1, 2, 3, 4, 5]),
+        ("return None", [None] * 5),
+    ],
+)
+def test_a_registered_estimator_hints(end: str, expected: list[float | None]) -> None:
+    assert seen(load_estimator(PROGRAM.replace("RETURN", end), params={"factor": 2})) == expected
+
+
+def test_a_registered_estimator_with_the_original_s_imports_runs_unmodified() -> None:
+    imports = "from eudoxia.estimator.decorators import register_estimator, register_estimator_init\n"
+    with eudoxia_imports():
+        estimator = load_estimator(imports + PROGRAM.replace("RETURN", "return peak"))
+    assert seen(estimator) == VISITED
+
+
+def test_a_program_without_an_estimator_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"mine.py registers no estimator; decorate one"):
+        load_estimator("x = 1", filename="mine.py")

@@ -188,7 +188,7 @@ def test_hidden_truth_can_be_probed_for_without_a_fault() -> None:
         ("return [Suspend('c9', 0)], []", "unknown_container", "no active container 'c9'"),
         ("Assignment([], 1, 1, 1, 0)", "operator_count", "at least one operator"),
         ("Assignment(pipelines, 1, 1, 1, 0)", "unknown_operator", "takes operators, got <Pipeline p1"),
-        ("Assignment(pipelines[0].operators, 0, 1, 1, 0)", "bad_size", "cpu is 0.0; give a finite number > 0"),
+        ("Assignment(pipelines[0].operators, 0, 1, 1, 0)", "bad_size", "cpu is 0; give a finite number > 0"),
         ("Assignment(pipelines[0].operators, 1, float('nan'), 1, 0)", "bad_size", "ram is nan"),
         ("Assignment(pipelines[0].operators, 1, '8', 1, 0)", "bad_size", "ram is '8'; give a number"),
         (

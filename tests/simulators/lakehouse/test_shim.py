@@ -64,6 +64,7 @@ def test_an_import_inside_a_function_is_found_during_the_simulation() -> None:
 def test_nothing_stays_behind() -> None:
     before = set(sys.modules)
     with eudoxia_imports():
+        load_policy(POLICY)
         import_within = {name for name in sys.modules if name.startswith("eudoxia")}
     assert "eudoxia.scheduler.decorators" in import_within
     assert not {name for name in set(sys.modules) - before if name.startswith("eudoxia")}
@@ -88,3 +89,25 @@ def test_it_does_not_replace_eudoxia_itself(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(RuntimeError, match="'eudoxia' is imported already"), eudoxia_imports():
         pass
     assert sys.modules["eudoxia"] is original
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from eudoxia.executor.container import Container",
+        "from eudoxia.executor import Executor, Assignment",
+        "from eudoxia.scheduler.scheduler import Scheduler",
+        "from eudoxia.utils.consts import Priority",
+        "from eudoxia.workload.pipeline import Operator, Pipeline, Segment",
+        "import eudoxia.workload.runtime_status as status; status.ASSIGNABLE_STATES",
+        "from eudoxia import register_scheduler",
+    ],
+)
+def test_every_path_below_the_packages_offers_every_name(line: str) -> None:
+    with eudoxia_imports():
+        load_policy(line)
+
+
+def test_a_name_that_is_not_offered_is_an_import_error() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'Simulator'"), eudoxia_imports():
+        load_policy("from eudoxia.executor import Simulator")

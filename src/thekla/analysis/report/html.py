@@ -21,6 +21,7 @@ from thekla.analysis.tables import (
     ladder_table,
     ledger_table,
     measures_table,
+    models_table,
     operators_table,
     screening_note,
 )
@@ -76,6 +77,7 @@ def render_html(view: RunView, *, run: str) -> str:
         measures=measures_table(view, steps),
         operators=operators_table(view),
         ledger=ledger_table(view),
+        models=models_table(view),
         command=command_of(view),
         facts=facts_of(view, run=run),
         started=_date(view.started_at_s),
@@ -122,6 +124,8 @@ def command_of(view: RunView) -> str:
         words += ["--evaluations", str(settings.budget.evaluations)]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
+    if any(objective.source == "program" for objective in settings.objectives):
+        words += ["--readable", "--tolerance", f"{view.objective.tolerance:g}"]
     words += ["--seed", str(settings.seed), "--in-flight", str(settings.in_flight)]
     if settings.tier == "trusted":
         words += ["--sandbox", "trusted"]

@@ -16,6 +16,7 @@ from thekla.analysis.tables import (
     ladder_table,
     ledger_table,
     measures_table,
+    models_table,
     operators_table,
 )
 from thekla.analysis.wording import findings
@@ -51,8 +52,9 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
         note = f"Instances {map_.stem}… {listed}".strip() if map_.stem or listed else ""
         yield from _table(Table(title=title, columns=("policy", *map_.columns), rows=rows, note=note))
     measures = measures_table(view, steps)
-    for table in (failures_table(view), measures, operators_table(view), ledger_table(view)):
-        if table is not None:
+    models = models_table(view)
+    for table in (failures_table(view), measures, operators_table(view), models, ledger_table(view)):
+        if table is not None and (table is not models or models.rows):
             yield from _table(table)
     yield from ("## Building blocks", "")
     for name, text in view.settings.vocabulary.items():

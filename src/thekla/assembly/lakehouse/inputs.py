@@ -19,6 +19,7 @@ from thekla.problems.lakehouse.referee import GuestScheduler
 from thekla.simulators.lakehouse import (
     BUILTIN_POLICIES,
     EUDOXIA_PATHS,
+    ORACLE_POLICIES,
     Compat,
     GeneratorRevision,
     Scheduler,
@@ -30,6 +31,7 @@ from thekla.simulators.lakehouse import (
     generate_trace,
     load_policy,
     load_trace,
+    oracle_policy,
     policy_source,
 )
 
@@ -58,11 +60,13 @@ class Policy:
 
     Args:
         trusted: Whether it is ours; all others belong into a sandbox.
+        oracle: Whether it is told the truth.
     """
 
     name: str
     source: str
     trusted: bool
+    oracle: bool = False
 
 
 def read_parameters(path: Path) -> Mapping[str, object]:
@@ -136,16 +140,18 @@ def compat_named(name: str) -> Compat:
 
 
 def policy_named(name: str) -> Policy:
-    """The built-in policy of that name, or the program in that file.
+    """The built-in policy or oracle of that name, or the program in that file.
 
     Raises:
         ConfigError: There is neither.
     """
     if name in BUILTIN_POLICIES:
         return Policy(name=name, source=policy_source(name), trusted=True)
+    if name in ORACLE_POLICIES:
+        return Policy(name=name, source=policy_source(name), trusted=True, oracle=True)
     path = Path(name)
     if not path.is_file():
-        known = ", ".join(BUILTIN_POLICIES)
+        known = ", ".join((*BUILTIN_POLICIES, *ORACLE_POLICIES))
         raise ConfigError(f"no policy {name!r}: it is no file, and the built-in ones are {known}")
     try:
         return Policy(name=path.stem, source=path.read_text(encoding="utf-8"), trusted=False)
@@ -176,14 +182,17 @@ class Openings:
         self._resources.close()
 
     @contextlib.contextmanager
-    def scheduler(self, policy: Policy) -> Iterator[Scheduler]:
-        """A scheduler for one simulation; a guest ends with the context.
+    def scheduler(self, policy: Policy, trace: Trace) -> Iterator[Scheduler]:
+        """A scheduler for one simulation of a trace, which an oracle is told; a guest ends with the context.
 
         Raises:
             TheklaError: The program cannot be loaded in this process.
             GuestFault: The program cannot be loaded in a guest.
             SandboxError: The sandbox cannot be had.
         """
+        if policy.oracle:
+            yield oracle_policy(trace, policy.source)
+            return
         if policy.trusted or self._tier == "trusted":
             with eudoxia_imports():
                 yield _loaded(policy)

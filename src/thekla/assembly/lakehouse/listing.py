@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from thekla.problems.lakehouse import suites
-from thekla.simulators.lakehouse import BUILTIN_POLICIES, Calls, Compat, policy_source
+from thekla.simulators.lakehouse import BUILTIN_POLICIES, ORACLE_POLICIES, SUITES, Calls, Compat, policy_source
 
 __all__ = ["LakehouseNames", "lakehouse_names"]
 
@@ -21,17 +21,26 @@ _COMPAT = {
 _CALLS = {
     "events": "when something happened or the policy asked, the default",
     "exact": "on every tick, as in Eudoxia",
+    "auto": "on every tick on which it is not known that the call would change nothing",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class LakehouseNames:
-    """Names with a line on each."""
+    """Names with a line on each.
+
+    Args:
+        oracles: Policies that are told the truth, for scale.
+        trace_suites: Named sets of trace files.
+        suites: Suites of the problem `lakehouse`.
+    """
 
     policies: Mapping[str, str]
+    oracles: Mapping[str, str]
     estimators: Mapping[str, str]
     compat: Mapping[str, str]
     calls: Mapping[str, str]
+    trace_suites: Mapping[str, str]
     suites: Mapping[str, str]
 
 
@@ -39,9 +48,11 @@ def lakehouse_names() -> LakehouseNames:
     """Everything that can be named."""
     return LakehouseNames(
         policies={name: _first_sentence(policy_source(name)) for name in BUILTIN_POLICIES},
+        oracles={name: _first_sentence(policy_source(name)) for name in ORACLE_POLICIES},
         estimators=_ESTIMATORS,
         compat={name: _COMPAT[name] for name in get_args(Compat)},
         calls={name: _CALLS[name] for name in get_args(Calls)},
+        trace_suites=SUITES,
         suites=suites(),
     )
 

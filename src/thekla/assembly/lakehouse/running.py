@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
@@ -20,7 +21,9 @@ from thekla.assembly.lakehouse.inputs import (
 )
 from thekla.core.errors import ConfigError, GuestFault, TheklaError
 from thekla.core.values import Data
+from thekla.core.visible import number
 from thekla.simulators.lakehouse import (
+    SUITES,
     Calls,
     Compat,
     RunResult,
@@ -28,10 +31,21 @@ from thekla.simulators.lakehouse import (
     Trace,
     record,
     simulate,
+    suite,
+    write_suite,
     write_trace,
 )
 
-__all__ = ["LakehouseRun", "calls_named", "generate_workload", "played", "run_lakehouse"]
+__all__ = [
+    "LakehouseRun",
+    "calls_named",
+    "class_rows",
+    "finite",
+    "generate_workload",
+    "played",
+    "run_lakehouse",
+    "write_trace_suite",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +76,20 @@ class LakehouseRun:
 
 
 def run_lakehouse(
-    params: Path, workload: Path | None, *, scheduler: str | None, compat: str, calls: str, sandbox: str
+    params: Path,
+    workload: Path | None,
+    *,
+    scheduler: str | None,
+    compat: str,
+    calls: str,
+    sandbox: str,
+    lenient: bool = False,
 ) -> LakehouseRun:
     """A policy on the trace of a file, or on the one that the parameters describe.
 
     Args:
         scheduler: Name or file of a policy; by default the one that the parameters name.
+        lenient: Whether orders that break a rule are refused and counted, and the simulation goes on.
 
     Raises:
         ConfigError: A file or a name is wrong; the message says which.
@@ -78,7 +100,7 @@ def run_lakehouse(
     policy = policy_named(scheduler or settings.scheduler_algo)
     trace = traced(workload, rules) if workload is not None else unrecorded(generated(settings, rules), settings, rules)
     with opened(sandbox) as openings:
-        result = played(openings, policy, trace, settings, rules, calls=calls_named(calls))
+        result = played(openings, policy, trace, settings, rules, calls=calls_named(calls), lenient=lenient)
     return LakehouseRun(
         case=params.resolve().parent.name,
         scheduler=policy.name,
@@ -89,8 +111,43 @@ def run_lakehouse(
     )
 
 
+def class_rows(done: LakehouseRun) -> tuple[tuple[str, ...], Sequence[tuple[str, ...]]]:
+    """The pipelines of a run by class, as columns and rows of text."""
+    found = done.result.statistics
+    groups = {
+        "query": found.pipelines_query,
+        "interactive": found.pipelines_interactive,
+        "batch": found.pipelines_batch,
+        "all": found.pipelines_all,
+    }
+    rows = [
+        (
+            name,
+            f"{of.arrival_count:,}",
+            f"{of.completion_count:,}",
+            f"{of.timeout_count:,}",
+            finite(of.mean_latency_seconds),
+            finite(of.p99_latency_seconds),
+        )
+        for name, of in groups.items()
+    ]
+    return ("pipelines", "arrived", "completed", "given up", "mean s", "p99 s"), rows
+
+
+def finite(value: float) -> str:
+    """A statistic for people; a dash where it is infinite or undefined, because nothing ended."""
+    return number(value) if math.isfinite(value) else "-"
+
+
 def played(
-    openings: Openings, policy: Policy, trace: Trace, settings: Settings, compat: Compat, *, calls: Calls = "events"
+    openings: Openings,
+    policy: Policy,
+    trace: Trace,
+    settings: Settings,
+    compat: Compat,
+    *,
+    calls: Calls = "events",
+    lenient: bool = False,
 ) -> RunResult:
     """One simulation with a fresh scheduler.
 
@@ -99,8 +156,10 @@ def played(
         TheklaError: The policy's process ended; there are no statistics then.
     """
     try:
-        with openings.scheduler(policy) as scheduler:
-            return simulate(trace, scheduler, settings.params, compat, estimator=settings.estimator(), calls=calls)
+        with openings.scheduler(policy, trace) as scheduler:
+            return simulate(
+                trace, scheduler, settings.params, compat, estimator=settings.estimator(), lenient=lenient, calls=calls
+            )
     except GuestFault as fault:
         shown = f"\n{fault.traceback.rstrip()}" if fault.traceback else ""
         raise TheklaError(
@@ -122,6 +181,19 @@ def generate_workload(params: Path, target: Path, *, compat: str, force: bool) -
     with target.open("w", encoding="utf-8", newline="\r\n") as file:  # the original's line ends
         file.write(write_trace(trace))
     return len(trace.pipelines)
+
+
+def write_trace_suite(name: str, folder: Path) -> int:
+    """Write the traces of a named suite and its parameters; returns how many traces there are.
+
+    Raises:
+        ConfigError: There is no such suite, or the folder holds something already.
+    """
+    if name not in SUITES:
+        raise ConfigError(f"no trace suite is called {name!r}; use one of {', '.join(SUITES)}")
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"folder {folder} is not empty; name a new one")
+    return len(write_suite(suite(name), folder)) - 1  # the parameters are one of the files
 
 
 def calls_named(name: str) -> Calls:

@@ -43,7 +43,7 @@ def fetch(wanted: Dataset, folder: Path | None = None, *, source: str = "") -> P
         OSError: The folder cannot be written.
     """
     target = (folder or cache_folder()) / wanted.name
-    if target.is_file() and not wanted.objection(read(wanted, target)):
+    if _is_whole(wanted, target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     content = _content(wanted, target, source)
@@ -54,6 +54,13 @@ def fetch(wanted: Dataset, folder: Path | None = None, *, source: str = "") -> P
         )
     _put(wanted.stored(content), target)
     return target
+
+
+def _is_whole(wanted: Dataset, target: Path) -> bool:
+    try:
+        return target.is_file() and not wanted.objection(read(wanted, target))
+    except ProblemError:  # damaged, which fetching mends
+        return False
 
 
 def _content(wanted: Dataset, target: Path, source: str) -> bytes:

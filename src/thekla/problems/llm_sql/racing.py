@@ -21,7 +21,7 @@ __all__ = ["TOLERANCE", "LlmSqlRaceReferee"]
 
 TOLERANCE = 0.002  # of the hit rate: what the order of a merged pair is worth on the public table
 
-_RULES = RaceRules(least_turns=6, most_turns=12)
+_RULES = RaceRules(least_turns=8, most_turns=24)
 _SMOKE_RULES = RaceRules(warm_ups=0, least_turns=2, most_turns=2)
 
 

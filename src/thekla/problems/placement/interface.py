@@ -135,6 +135,13 @@ VOCABULARY = Vocabulary(
             "    {gpu: Gpu}.add({shard: Shard})",
             "Move a shard to where the pressure stays below a limit.",
         ),
+        _statement(
+            "relieve",
+            "for each in list({gpu: Gpu}.shards):\n"
+            "    if {other: Gpu}.fits(each) and {other: Gpu}.pressure_with(each) < {gpu: Gpu}.pressure:\n"
+            "        {other: Gpu}.add(each)",
+            "Move what may go from one GPU to another that stays less pressed.",
+        ),
         _statement("skip what does not fit", "if not {gpu: Gpu}.fits({shard: Shard}):\n    continue", "Guard."),
         _statement("end a loop", "if {value: pressure} >= {limit: pressure}:\n    break", "Stop at a limit."),
     )

@@ -105,7 +105,7 @@ class PlacementPackage:
             statement=_FOLDER.text("statement.md") + _SCORES[self._suite],
             interface=interface(),
             objectives=(self._objective,),
-            seeds=(_FOLDER.program("seeds/emptiest.py"), _FOLDER.program("seeds/trade_equals.py")),
+            seeds=tuple(_FOLDER.program(f"seeds/{name}.py") for name in ("emptiest", "trade_equals", "guarded")),
             instances=splits(self._suite),
             stages=(Stage(name="smoke", instances=(smoke(self._suite),)),),
             measures=_FOLDER.measures,

@@ -93,16 +93,7 @@ class TransactionsOfflinePackage:
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
         """The ladder, weakest first."""
-        return tuple(
-            Baseline(
-                name=name,
-                role=row["role"],
-                program=_FOLDER.program(row["program"]),
-                description=row["description"],
-                source=row.get("source", ""),
-            )
-            for name, row in _FOLDER.data["baselines"].items()
-        )
+        return _FOLDER.baselines
 
     @cached_property
     def evaluator_digest(self) -> str:

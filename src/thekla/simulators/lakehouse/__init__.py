@@ -37,10 +37,11 @@ Corrected by `thekla` only, because it changes results:
 
 from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
+from .bound import penalised_latency_bound
 from .confidence import MeanInterval, mean_interval, paired_interval
 from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
-from .estimators import Estimator, noisy_estimator
+from .estimators import Estimator, load_estimator, noisy_estimator
 from .generation import (
     PUBLISHED_SEEDS,
     GeneratorRevision,
@@ -54,6 +55,7 @@ from .ideal import ideal_ticks
 from .lint import Finding, LintRule, lint
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
+from .perfetto import perfetto_trace
 from .policies import (
     BUILTIN_POLICIES,
     ORACLE_POLICIES,
@@ -63,14 +65,17 @@ from .policies import (
     policy_source,
 )
 from .record import record, statistics_record
+from .rest import RestError, rest_policy
 from .results import CallReport, RunResult
 from .retiming import as_generated, jittered, snapped
 from .scores import ClassScores, PipelineOutcome, Scores, jain_index, pipeline_outcomes, score
+from .sensitivity import SensitivityRow, sensitivity
 from .settings import Settings
 from .shim import EUDOXIA_PATHS, eudoxia_imports
 from .statistics import LATENCY_WEIGHTS, ClassStatistics, Statistics
 from .suites import SUITES, Suite, SuiteSplit, suite, write_suite
 from .synthetic import SyntheticParams, Tenant, offered_load, synthetic_trace
+from .timeline import Window, timeline_svg
 from .traces import TraceFormatError, load_trace, read_trace, write_trace
 from .workload import OperatorSpec, PipelineSpec, PriorityClass, Segment, Trace, Work
 
@@ -108,10 +113,12 @@ __all__ = [
     "PipelineSpec",
     "PolicyFault",
     "PriorityClass",
+    "RestError",
     "RunResult",
     "Scheduler",
     "Scores",
     "Segment",
+    "SensitivityRow",
     "Settings",
     "Statistics",
     "Suite",
@@ -120,6 +127,7 @@ __all__ = [
     "Tenant",
     "Trace",
     "TraceFormatError",
+    "Window",
     "Work",
     "WorkloadParams",
     "account",
@@ -134,6 +142,7 @@ __all__ = [
     "jain_index",
     "jittered",
     "lint",
+    "load_estimator",
     "load_policy",
     "load_trace",
     "loop_trace",
@@ -142,17 +151,22 @@ __all__ = [
     "offered_load",
     "oracle_policy",
     "paired_interval",
+    "penalised_latency_bound",
+    "perfetto_trace",
     "pipeline_outcomes",
     "policy_source",
     "published_traces",
     "read_trace",
     "record",
+    "rest_policy",
     "score",
+    "sensitivity",
     "simulate",
     "snapped",
     "statistics_record",
     "suite",
     "synthetic_trace",
+    "timeline_svg",
     "write_suite",
     "write_trace",
 ]

@@ -124,7 +124,10 @@ class SuspensionOrder(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A well-formed answer, by pool, and the ticks after which the policy asked to be called again."""
+    """A well-formed answer, by pool, and the ticks after which the policy asked to be called again.
+
+    It is empty if it asks for nothing, not even for what is refused.
+    """
 
     suspensions: dict[int, list[SuspensionOrder]]
     assignments: dict[int, list[AssignmentOrder]]
@@ -132,6 +135,7 @@ class Answer(NamedTuple):
     assignment_count: int
     wake_ticks: int | None
     why: str
+    empty: bool
 
 
 # What a session may report of its policy; every other kind is the engine's finding.
@@ -153,7 +157,7 @@ _FAULTS = ("exception", "hidden", *_REFUSALS)
 _SMALLEST, _LARGEST = 1e-9, 1e9
 _LONGEST = 200  # characters of a reason
 _KEPT = 100  # refusals that are told one by one; all are counted
-_NOTHING = Answer({}, {}, 0, 0, None, "")
+_NOTHING = Answer({}, {}, 0, 0, None, "", True)
 
 
 class Gate:
@@ -212,7 +216,8 @@ class Gate:
             raise _unlike("bad_message", "the list of keys of the answer", keys, "some of a, l, s, w, x and y")
         stops, orders = _list(message, "s"), _list(message, "a")
         lines = _lines(message, len(stops) + len(orders))
-        self._note_reports(_list(message, "x"), tick)
+        reports = _list(message, "x")
+        self._note_reports(reports, tick)
         suspensions: dict[int, list[SuspensionOrder]] = {}
         assignments: dict[int, list[AssignmentOrder]] = {}
         for place, stop in enumerate(stops):
@@ -231,7 +236,8 @@ class Gate:
                 self._refuse_entry(illegal, tick, assignment)
             else:
                 assignments.setdefault(pool, []).append(assignment)
-        return Answer(suspensions, assignments, len(stops), len(orders), _wake(message), _why(message))
+        empty = not (stops or orders or reports)
+        return Answer(suspensions, assignments, len(stops), len(orders), _wake(message), _why(message), empty)
 
     def _refuse_entry(self, illegal: IllegalAnswer, tick: int, order: AssignmentOrder | SuspensionOrder) -> None:
         if illegal.kind == "bad_message":
@@ -244,7 +250,10 @@ class Gate:
             if not (isinstance(report, list) and len(report) == 5 and self._lenient):
                 raise _unlike("bad_message", "a refusal", report, "none, or in a lenient simulation a list of five")
             kind, text, line, value, allowed = report
-            self.refuse(_reported([kind, text, "", line, value, allowed], _REFUSALS), tick)
+            illegal = _reported([kind, text, "", line, value, allowed], _REFUSALS)
+            if illegal.kind == "bad_message":
+                raise illegal
+            self.refuse(illegal, tick)
 
 
 def _reported(report: object, kinds: tuple[str, ...]) -> IllegalAnswer:

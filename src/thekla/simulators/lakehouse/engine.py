@@ -142,7 +142,7 @@ class _Simulation:
         told = {"prompt": self._corrected, "auto": self._calls == "auto", "lenient": self._lenient}
         message.update({name: True for name, holds in told.items() if holds})
         answer = self._gate.read(self._scheduler.start(message), 0)
-        if answer.assignment_count or answer.suspension_count:
+        if not answer.empty:
             raise IllegalAnswer("bad_message", "the answer to start assigns or suspends; nothing has arrived yet")
         self._wake(answer)
 
@@ -175,7 +175,7 @@ class _Simulation:
         self._now = tick
         self._forget_calls(tick)
         answer = self._take(tick, message)
-        if answer.assignment_count or answer.suspension_count:
+        if not answer.empty:
             self._sample(tick)
             self._act(tick, answer, expiring=False)
 
@@ -273,7 +273,7 @@ class _Simulation:
         """Reads what the scheduler wants, and reserves the operators for it."""
         answer = self._gate.read(message, tick)
         self._wake(answer)
-        if answer.assignment_count or answer.suspension_count:
+        if not answer.empty:
             self._agenda.call_after(tick)
         for pool, orders in answer.assignments.items():
             answer.assignments[pool] = [order for order in orders if self._reserve(tick, order)]

@@ -6,8 +6,7 @@ This file stands alone (standard library only): its text is part of what a guest
 import enum
 import sys
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = [
     "CALLING",
@@ -64,8 +63,7 @@ class HiddenTruth(AttributeError):
     """A policy asked for a fact that no scheduler can know before running the operator."""
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """What a part of an operator needs: CPU seconds on one CPU, how they scale, what it holds and reads in GB."""
 
     baseline_cpu_seconds: float

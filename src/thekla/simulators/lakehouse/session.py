@@ -109,7 +109,7 @@ class PolicySession:
                 init(self.scheduler)
         except (Exception, SystemExit) as error:  # border: a foreign program, whose fault it is
             return self._fault(error)
-        return self._take_wake()
+        return self._take_wake() if self._settler is None else self._settler.go_on(self._take_wake())
 
     def step(self, message: Message) -> Message:
         """Applies what happened, calls the policy and returns what it wants."""

@@ -3,12 +3,12 @@
 Names and defaults are those of Eudoxia's files, so that one file serves both; a name that is unknown is refused.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Self
 
+from .checking import suggestion
 from .estimators import Estimator, noisy_estimator
 from .generation import WorkloadParams
 from .params import Params
@@ -101,9 +101,7 @@ def _defaults() -> dict[str, object]:
 def _check_names(values: Mapping[str, object], known: Mapping[str, object]) -> None:
     for name in values:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-            raise ValueError(f"unknown parameter {name!r}; {meant}")
+            raise ValueError(f"unknown parameter {name!r}; {suggestion(name, sorted(known))}")
 
 
 def _check_type(name: str, value: object, default: object) -> None:

@@ -17,7 +17,16 @@ from fractions import Fraction
 from functools import lru_cache, partial
 from operator import is_
 from random import Random
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType, NoneType, SimpleNamespace
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    NoneType,
+    SimpleNamespace,
+)
 from typing import Any
 
 from .present import Present
@@ -32,7 +41,7 @@ _VALUES = frozenset((NoneType, bool, int, float, complex, str, bytes, range, Fra
 _STATELESS = ("__future__", "abc", "logging", "typing")
 _SHARED = ("clock", "executor", "_present")  # attributes of ``s`` that are not the policy's own
 _LOADERS = ("__builtins__", "__loader__", "__spec__")
-_PATIENCE = 64  # quiet calls between two looks at a state that keeps changing, at most
+_PATIENCE = 256  # quiet calls between two looks at a state that keeps changing, at most
 
 
 def _of_dict(mapping: Mapping[Any, Any]) -> list[Any]:
@@ -67,7 +76,7 @@ def _of_nothing(value: object) -> list[Any]:
 _PARTS: dict[type, _Parts] = {
     **dict.fromkeys((list, tuple, set, frozenset, deque), list),
     **dict.fromkeys((dict, defaultdict, OrderedDict, Counter), _of_dict),
-    **dict.fromkeys((object, ModuleType), _of_nothing),
+    **dict.fromkeys((object, ModuleType, GetSetDescriptorType, MemberDescriptorType), _of_nothing),
     MethodType: lambda method: [method.__func__, method.__self__],
     SimpleNamespace: lambda space: _of_dict(vars(space)),
     partial: lambda bound: [bound.func, bound.args, bound.keywords],
@@ -90,12 +99,13 @@ class Picture:
         self._home = home
         self._followed = frozenset(followed)
         self._plain = {*_VALUES, *views}
+        self._roots: Mapping[str, object] = {}
         self._seen: list[tuple[str, Any, _Parts, list[Any]]] = []
         self._opaque = ""
 
     def take(self, roots: Mapping[str, object]) -> None:
         """Remembers what can be reached from the named roots."""
-        self._seen, self._opaque = [], ""
+        self._seen, self._opaque, self._roots = [], "", roots
         plain, known = self._plain, set[int]()
         stack: list[tuple[str, Any]] = list(roots.items())
         if "random" in sys.modules:
@@ -114,10 +124,13 @@ class Picture:
             if not set(map(type, parts)) <= plain:
                 stack += [(name, part) for part in parts if type(part) not in plain]
 
-    def change(self) -> str:
+    def change(self, roots: Mapping[str, object]) -> str:
         """What has changed since `take`, or cannot be told, in a few words; empty if nothing has."""
         if self._opaque:
             return self._opaque
+        for name in (*self._roots, *roots):
+            if not _equal(roots.get(name, self), self._roots.get(name, self)):
+                return f"{name} changes"
         for name, value, parts_of, before in self._seen:
             after = parts_of(value)
             if len(after) != len(before) or not (all(map(is_, after, before)) or all(map(_equal, after, before))):
@@ -202,27 +215,29 @@ class Settler:
             present.watching = False
         if quiet and not looks:
             self.pause -= 1
-        why = self._unsettled() if looks else ""
+        why = self._unsettled(scheduler) if looks else ""
         if not looks or why or not message.keys() <= {"w"}:
             return self.go_on(message, why)
         self._remember_wake(message)
-        due = min(present.expires, *self._wakes[:1])
+        due = min([present.expires, *self._wakes[:1]])
         return {"w": due - present.tick} if due < sys.maxsize else {}
 
     def go_on(self, message: dict[str, Any], why: str = "") -> dict[str, Any]:
         """The answer with the wish to be called on the next tick."""
         self._remember_wake(message)
         message["w"] = 1
-        if self._failures > 1 and why != self._told:
+        if why and self._failures > 1 and why != self._told:
             message["y"] = self._told = why
         return message
 
-    def _unsettled(self) -> str:
+    def _unsettled(self, scheduler: object) -> str:
         present = self._present
         if present.touched:
             why = f"it sets {present.touched}"
         else:
-            why = self._picture.change() or (f"it reads {present.passing}" if present.passing else "")
+            why = self._picture.change(self._roots(scheduler)) or (
+                f"it reads {present.passing}" if present.passing else ""
+            )
         self._failures = self._failures + 1 if why else 0
         self.pause = min(2**self._failures, _PATIENCE) if why else 0
         return why

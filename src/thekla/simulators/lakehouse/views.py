@@ -342,6 +342,6 @@ def _number(kind: str, what: str, value: object) -> float:
 def _size(what: str, value: object) -> float:
     number = _number("bad_size", what, value)
     if number <= 0:
-        found, allowed = repr(number), "a finite number > 0"
+        found, allowed = shorten(value), "a finite number > 0"
         raise IllegalAction("bad_size", f"{what} is {found}; give {allowed}", value=found, allowed=allowed)
     return value if type(value) is int else number

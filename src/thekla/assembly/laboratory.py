@@ -1,0 +1,90 @@
+"""Strategies and presets as contenders of the laboratory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from thekla.assembly.build import build_tuned_strategy, components_of
+from thekla.assembly.options import load_options
+from thekla.assembly.presets import preset_names
+from thekla.core import registry
+from thekla.core.errors import ConfigError
+from thekla.core.problem import Problem
+from thekla.core.protocols import Generator, Strategy
+from thekla.generation.tuned import Tuned
+from thekla.laboratory.figure import summary_svg
+from thekla.laboratory.problems import LABORATORY, LabProblem
+from thekla.laboratory.summary import Summary, summarise
+from thekla.laboratory.trial import Contender, Trial, run_trial
+
+__all__ = ["TUNE_SUFFIX", "bench_strategies", "write_figure"]
+
+TUNE_SUFFIX = "+tune"
+"""After the name of a strategy or preset: with constants tuned."""
+
+
+def bench_strategies(
+    names: Sequence[str],
+    problems: Sequence[str],
+    *,
+    seeds: int,
+    proposals: int,
+    in_flight: int,
+    observer: Callable[[int, int], None],
+) -> Summary:
+    """Every contender on every problem with seeds 1 to `seeds`; all get the same proposals.
+
+    Args:
+        names: Strategies and presets; none means all strategies that are installed.
+        problems: Of the laboratory; none means all.
+        observer: Hears how many of how many trials are done.
+
+    Raises:
+        ConfigError: A name is unknown, or given twice.
+    """
+    labs = [_lab(name) for name in _distinct(problems or list(LABORATORY), "problem")]
+    contenders = [_contender(name) for name in _distinct(names or registry.names("strategies"), "strategy")]
+    trials: list[Trial] = []
+    total = len(labs) * len(contenders) * seeds
+    for make_lab in labs:
+        lab = make_lab()
+        for contender in contenders:
+            for seed in range(1, seeds + 1):
+                trials.append(run_trial(contender, lab, seed=seed, proposals=proposals, in_flight=in_flight))
+                observer(len(trials), total)
+    return summarise(trials)
+
+
+def write_figure(summary: Summary, path: Path) -> None:
+    """Write the curves of the medians as SVG."""
+    path.write_text(summary_svg(summary), encoding="utf-8")
+
+
+def _distinct(names: Sequence[str], what: str) -> Sequence[str]:
+    if len(set(names)) < len(names):
+        raise ConfigError(f"a {what} is named twice in {', '.join(names)}; name each once")
+    return names
+
+
+def _lab(name: str) -> Callable[[], LabProblem]:
+    if name not in LABORATORY:
+        raise ConfigError(f"the laboratory has no problem {name!r}; it has {', '.join(LABORATORY)}")
+    return LABORATORY[name]
+
+
+def _contender(name: str) -> Contender:
+    plain = name.removesuffix(TUNE_SUFFIX)
+    preset, strategy = (plain, None) if plain in preset_names() else (None, plain)
+    tune = True if plain != name else None
+    options = load_options(problem="laboratory", preset=preset, strategy=strategy, tune=tune)
+
+    def make(problem: Problem, seed: int, proposals: int) -> Strategy:
+        components = components_of(options.model_copy(update={"evaluations": proposals}))
+        return build_tuned_strategy(components, problem, seed=seed)
+
+    return Contender(name=name, make=make, around=Tuned if options.tune else _unchanged)
+
+
+def _unchanged(generator: Generator) -> Generator:
+    return generator

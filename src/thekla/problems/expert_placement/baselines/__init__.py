@@ -1,0 +1,1 @@
+"""Programs of the ladder: read as text, run in a guest, never imported."""

@@ -1,0 +1,1 @@
+"""Weak programs to start from: read as text, run in a guest, never imported."""

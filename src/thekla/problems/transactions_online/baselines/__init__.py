@@ -1,0 +1,1 @@
+"""Baselines as programs: read as text, run in a guest, never imported."""

@@ -1,0 +1,120 @@
+"""Online transaction scheduling as a problem package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from thekla.core.errors import ProblemError
+from thekla.core.evaluation import InstanceResult, Limits
+from thekla.core.problem import Baseline, Instance, Problem, Stage
+from thekla.core.program import Program
+from thekla.problems.folder import ProblemFolder
+
+from .interface import VOCABULARY, interface
+from .referee import RATIO, TransactionsOnlineReferee
+from .workloads import drawn_holdout, probes, reference, smoke, splits
+
+__all__ = ["TransactionsOnlinePackage", "build", "exploits", "suites"]
+
+_FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.transactions",))
+
+_KEYS = {
+    "default": "\nThe operations of waiting transactions are what they will be.\n",
+    "predicted": (
+        "\nThe operations of waiting transactions are predictions: a tenth of the keys is wrong, positions and kinds\n"
+        "of access are right. A probe believes them; what is committed runs with its true keys, of which only the\n"
+        "start becomes known.\n"
+    ),
+}
+
+
+def suites() -> Mapping[str, str]:
+    """The suites of the problem, each with a line on what it is for."""
+    return _FOLDER.suites
+
+
+def exploits() -> Mapping[str, Program]:
+    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
+    return _FOLDER.programs("exploits")
+
+
+@lru_cache(maxsize=8)
+def build(suite: str = "default") -> TransactionsOnlinePackage:
+    """The package of a suite, made once per process.
+
+    Raises:
+        ConfigError: There is no such suite.
+    """
+    _FOLDER.require_suite(suite)
+    return TransactionsOnlinePackage(suite)
+
+
+class TransactionsOnlinePackage:
+    """One suite of the problem; see `thekla.core.protocols.ProblemPackage`."""
+
+    def __init__(self, suite: str) -> None:
+        self._suite = suite
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The problem as data."""
+        return Problem(
+            name=_FOLDER.name,
+            version=_FOLDER.data["version"],
+            suite=self._suite,
+            statement=_FOLDER.text("statement.md") + _KEYS[self._suite],
+            interface=interface(),
+            objectives=_FOLDER.objectives(self._suite),
+            seeds=(_FOLDER.program("seeds/oldest_first.py"), _FOLDER.program("seeds/better_of_two.py")),
+            instances=splits(self._suite),
+            stages=(
+                Stage(name="smoke", instances=(smoke(self._suite),)),
+                Stage(name="probe", instances=probes(self._suite)),
+            ),
+            measures=_FOLDER.measures,
+            vocabulary=VOCABULARY,
+            published=_FOLDER.published(self._suite),
+        )
+
+    @property
+    def suites(self) -> Mapping[str, str]:
+        """All suites of the problem, each with a line on what it is for."""
+        return _FOLDER.suites
+
+    @cached_property
+    def referee(self) -> TransactionsOnlineReferee:
+        """The trusted judge."""
+        return TransactionsOnlineReferee()
+
+    @property
+    def limits(self) -> Limits:
+        """What one guest may use."""
+        return _FOLDER.limits
+
+    @cached_property
+    def baselines(self) -> Sequence[Baseline]:
+        """The ladder, weakest first."""
+        return _FOLDER.baselines
+
+    @cached_property
+    def evaluator_digest(self) -> str:
+        """Hash over this folder, the simulator's sources, and the version of Python."""
+        return _FOLDER.evaluator_digest(self._suite)
+
+    def holdout(self, key: bytes) -> Sequence[Instance]:
+        """The hold-out that `key` determines."""
+        return drawn_holdout(self._suite, key)
+
+    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
+        """Nothing: no baseline of this problem is told more than a policy is.
+
+        Raises:
+            ProblemError: Always.
+        """
+        raise ProblemError(f"baseline {baseline.name!r} is no oracle; all of {_FOLDER.name} run in a guest")
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        """The proven least makespan of any order, over that of shortest makespan first."""
+        against = reference(instance.id)
+        return {RATIO: against.bound / against.smf}
