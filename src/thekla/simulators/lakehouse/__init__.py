@@ -39,6 +39,7 @@ from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
 from .bound import penalised_latency_bound
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .convert import AlibabaParams, alibaba_trace
 from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
 from .estimators import Estimator, load_estimator, noisy_estimator
@@ -87,6 +88,7 @@ __all__ = [
     "PUBLISHED_SEEDS",
     "RULES",
     "SUITES",
+    "AlibabaParams",
     "Amount",
     "CallReport",
     "Calls",
@@ -131,6 +133,7 @@ __all__ = [
     "Work",
     "WorkloadParams",
     "account",
+    "alibaba_trace",
     "as_generated",
     "builtin_policy",
     "diagnose",
