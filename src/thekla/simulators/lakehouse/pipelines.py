@@ -4,7 +4,7 @@ Part of what a guest gets: nothing but the standard library and the files it nam
 """
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .present import HiddenTruth, OperatorState, Present, Priority
@@ -81,10 +81,19 @@ class RuntimeStatus:
         self._present = present
         self.arrival_tick = present.tick
         self.finish_tick: int | None = None
-        self.ops: list[Operator] = []
+        self._ops: list[Operator] = []
+        self._make: Callable[[], list[Operator]] | None = None
         self.assignable: list[int] = []
         self.ready: list[int] = []
         self.state_counts: dict[OperatorState, int] = dict.fromkeys(OperatorState, 0)
+
+    @property
+    def ops(self) -> list[Operator]:
+        """All operators, in visiting order; made when somebody looks, which for many pipelines nobody does."""
+        if self._make is not None:
+            # Not by setting attributes: that would count as a change by the policy that looks.
+            self.__dict__.update(_ops=self._make(), _make=None)
+        return self._ops
 
     def get_ops(
         self, states: OperatorState | Iterable[OperatorState], require_parents_complete: bool = False
