@@ -91,6 +91,13 @@ _PARAMETERS = (
 )
 
 
+_UNSUPPORTED = re.compile(
+    r"unsupported|(?:not|n't) (?:be )?(?:support|allow|permit|recogni|accept)|unknown|unrecogni|unexpected|deprecated|"
+    r"extra (?:input|field)",
+    re.IGNORECASE,
+)
+
+
 def fault_of_status(
     status: int, words: str, *, model: str, sent: frozenset[str], after_s: float | None = None, secret: str = ""
 ) -> ModelFault:
@@ -104,7 +111,7 @@ def fault_of_status(
     said = cleaned(words, secret)
     message = f"{model}: HTTP {status}: {said}" if said else f"{model}: HTTP {status}"
     kind = _STATUS_KINDS.get(status, FaultKind.SERVER if status >= 500 else FaultKind.REQUEST)
-    if kind is FaultKind.REQUEST:
+    if kind is FaultKind.REQUEST and _UNSUPPORTED.search(words):
         refused = next((name for name in _PARAMETERS if name in sent and re.search(rf"\b{name}\b", words)), "")
         if refused:
             return ModelFault(FaultKind.PARAMETER, message, detail=refused)

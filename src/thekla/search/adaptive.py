@@ -76,6 +76,7 @@ class Thekla(RankedStrategy):
         self._lines: dict[int, Line] = {}
         self._roles: dict[str, int] = {}
         self._opened = 0
+        self._look_at = 0
         self._pool: deque[Elite] = deque(maxlen=_POOL)
         self._visited: list[Shingles] = []
         self._removed: dict[str, None] = {}
@@ -159,10 +160,12 @@ class Thekla(RankedStrategy):
             return
         if self._waiting and self._diverse_seeds:
             self._open(_SIDE, self._waiting.popleft())
-        elif self._second_line and self._lines[self._roles[_MAIN]].stalled:
+        elif self._second_line and self._asked >= self._look_at and self._lines[self._roles[_MAIN]].stalled:
             start = self._farthest(rng)
             if start is not None:
                 self._open(_SIDE, start)
+            else:  # looking costs the reading of some programs, and what was not there is not there at once
+                self._look_at = self._asked + self._patience
 
     def _farthest(self, rng: Random) -> Elite | None:
         """Of some of the latest programs the one that is least like the lines so far; None if all are like them."""

@@ -14,11 +14,11 @@ A policy is any `Scheduler`: `load_policy` makes one of a trusted program in thi
 
 What differs from the original, whatever `compat` says:
 
-* A policy sees no segments and no memory in use, cannot change the truth, and is called when something happened or when
-  it asked (`s.wake_after(seconds)`). One that only answers to events gives the same run as if it were called on every
-  tick, which `calls="exact"` does.
+* A policy cannot change the truth, and in a guest it does not see it. It is called when something happened or when it
+  asked (`s.wake_after(seconds)`). One that only answers to events gives the same run as if it were called on every
+  tick, which `calls="exact"` does; `calls="auto"` finds out.
 * What kills the original (a bad size, two containers on the same memory, an operator shorter than a tick, an exception
-  of the policy) ends the simulation with a `PolicyFault` beside the statistics so far.
+  of the policy) ends the simulation with a `PolicyFault` beside the statistics so far, or is refused (`lenient`).
 * Sizes of containers are held to 1e-9 to 1e9 CPUs or GB.
 * An assignment to a pool that does not exist is such a fault; the original ignores it and loses its operators.
 * Where no container ended, the percentile of lives is NaN, and the adjusted latency infinite where no pipeline
@@ -51,6 +51,7 @@ from .generation import (
 )
 from .guest import guest_source
 from .ideal import ideal_ticks
+from .lint import Finding, LintRule, lint
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .perfetto import perfetto_trace
@@ -99,7 +100,9 @@ __all__ = [
     "EndKind",
     "Estimator",
     "FaultKind",
+    "Finding",
     "GeneratorRevision",
+    "LintRule",
     "MeanInterval",
     "Message",
     "OperatorRun",
@@ -137,6 +140,7 @@ __all__ = [
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "lint",
     "load_estimator",
     "load_policy",
     "load_trace",

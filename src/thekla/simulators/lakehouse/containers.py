@@ -39,10 +39,11 @@ class LifeTable:
     of a scan above the size of what is scanned.
     """
 
-    __slots__ = ("_corrected", "_lives", "_tick_length", "segment")
+    __slots__ = ("_corrected", "_held_gb", "_lives", "_tick_length", "segment")
 
     def __init__(self, segment: Segment, tick_length: float, *, corrected: bool = False) -> None:
         self.segment = segment
+        self._held_gb = segment.held_memory_gb
         self._tick_length = tick_length
         self._corrected = corrected
         self._lives: dict[tuple[float, float], Life] = {}
@@ -58,10 +59,10 @@ class LifeTable:
     def memory_gb(self, index: int, scan_ticks: int) -> float:
         """Memory in tick `index` of the segment's life, in GB."""
         if index >= scan_ticks or self.segment.memory_gb is not None:
-            return self.segment.held_memory_gb
+            return self._held_gb
         # As written in the original: the float product decides whether a container that just fits is killed.
         scanned = ((index + 1) * self._tick_length) * SCAN_GB_PER_SECOND
-        return min(scanned, self.segment.held_memory_gb) if self._corrected else scanned
+        return min(scanned, self._held_gb) if self._corrected else scanned
 
     def _compute(self, cpus: float, ram_gb: float) -> Life:
         segment, tick = self.segment, self._tick_length
