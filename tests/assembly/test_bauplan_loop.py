@@ -83,6 +83,16 @@ def test_preset_runs_the_published_loop(runs: Path) -> None:
     assert "Models" in [table.title for table in assembly.describe(run_id, runs).tables]
 
 
+def test_the_example_tells_attempts_and_costs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id, _ = loop(by_attempts, runs, problem="toy", suite="single", proposals=4)
+    example().tell(run_id, runs)
+    said = capsys.readouterr().out
+    assert "no_program: the answer holds no program" in said
+    assert "refine scripted: 4 answers, 2 programs" in said
+    assert (runs / f"{run_id}.html").exists()
+    assert "Models" in (runs / f"{run_id}.html").read_text()
+
+
 def test_a_prompt_can_be_looked_at_as_it_was_sent(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_id, server = loop(by_attempts, runs, problem="toy", suite="single", proposals=4)
     sent = next(one.request["messages"] for one in server.log[::-1] if one.reply == "answer")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.generation import handwritten
 from tests.generation.answers import NAMES, OPTIONAL, Answer, corpus, exact_matcher, same
 
 from thekla.core.program import Program
@@ -206,3 +207,14 @@ def test_an_anchor_covers_as_many_lines_as_it_should(lines: list[str]) -> None:
     else:
         assert isinstance(found, Misfit)
         assert found.reason
+
+
+@pytest.mark.parametrize("name", handwritten.ANSWERS)
+def test_answers_written_by_hand_are_read_as_they_are_meant(name: str) -> None:
+    answer, meant = handwritten.ANSWERS[name]
+    found = read(answer, parent=Program.from_text(handwritten.PARENT))
+    if meant is None:
+        assert isinstance(found, Unusable)
+    else:
+        assert isinstance(found, Edited), found
+        assert same(found.program.text, meant)

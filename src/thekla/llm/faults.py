@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
@@ -147,8 +146,3 @@ def retry_after_s(header: str | None, *, now_s: float) -> float | None:
         except (ValueError, TypeError):
             return None
     return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None
-
-
-def at_most(spending: Spending, unknown_usd: float) -> Spending:
-    """The spending of a request whose answer never came whole."""
-    return replace(spending, unknown_usd=unknown_usd)

@@ -98,13 +98,13 @@ class Models:
         return self._made[settings]
 
     def _make(self, settings: ModelSettings) -> ChatModel:
-        price = price_of(settings)
+        name = settings.model
+        price = self.account.price(name, price_of(settings))
         if price is None and self._caps.cost_usd is not None:
             raise ConfigError(
                 f"the price of model {settings.model!r} is not known, so the cap of {self._caps.cost_usd:g} USD cannot "
                 "be kept; give input_usd_per_mtok and output_usd_per_mtok with the model (0 for one of your own)"
             )
-        name = settings.model
         metered = Metered(self._request(settings), name=name, price=price, account=self.account)
         return Retried(
             Limited(metered, most=self._most_at_once, clock=self._clock),

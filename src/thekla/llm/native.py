@@ -138,6 +138,7 @@ def _completion(response: ModelResponse, name: str, wall_s: float) -> Completion
     from pydantic_ai.messages import TextPart
 
     text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    text = text.encode("utf-8", errors="replace").decode("utf-8")  # a run file holds no lone surrogate
     stop: str = response.finish_reason or "unknown"
     if not text.strip():
         text, stop = "", _NO_ANSWER.get(stop, "empty")
