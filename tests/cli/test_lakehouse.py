@@ -49,7 +49,7 @@ def read_json(capsys: pytest.CaptureFixture[str]) -> Any:
 @pytest.mark.parametrize("every", [70, pytest.param(1, marks=pytest.mark.slow)])
 def test_run_prints_the_records_of_the_original(every: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, trace = tmp_path / "params.toml", tmp_path / "trace.csv"
-    for golden in list(golden_runs())[::every]:
+    for golden in list(golden_runs())[every // 2 :: every]:
         path.write_text(toml(golden["params"]))
         trace.write_text(golden["trace"])
         arguments = ["-w", str(trace), "--scheduler", golden["scheduler"], "--compat", "eudoxia-cur", "--json"]

@@ -11,7 +11,7 @@ from random import Random
 from thekla.core.problem import Problem
 from thekla.core.run import Ticket, Told
 from thekla.core.values import Data
-from thekla.search.distance import Shingles, jaccard, shingles
+from thekla.search.distance import Outline, jaccard, outline
 from thekla.search.elites import Elite
 from thekla.search.ranked import RankedStrategy, planted
 from thekla.search.settings import at_least, share
@@ -36,7 +36,7 @@ class _Island:
         best: Gain of its best; None if it has none.
     """
 
-    archive: list[tuple[Elite, Shingles]] = field(default_factory=list)
+    archive: list[tuple[Elite, Outline]] = field(default_factory=list)
     progress: float = 0.0
     best: float | None = None
     visits: int = 0
@@ -128,7 +128,7 @@ class AdaEvolve(RankedStrategy):
             route["tactic"] = self._next_tactic()
             others = [elite for elite, _ in island.archive[: self._context]]
             return self._ticket([self._ranking[0]], others, hints=[TACTICS[self._tactic]], route=route)
-        archive = island.archive or [(self._ranking[0], shingles(self._ranking[0].candidate.program.text))]
+        archive = island.archive or [(self._ranking[0], outline(self._ranking[0].candidate.program.text))]
         parent, text = self._parent(archive, self._intensity_of(island), rng)
         return self._ticket([parent], self._shown(archive, text), route=route)
 
@@ -182,9 +182,7 @@ class AdaEvolve(RankedStrategy):
 
         return max(range(len(self._islands)), key=bound)
 
-    def _parent(
-        self, archive: Sequence[tuple[Elite, Shingles]], intensity: float, rng: Random
-    ) -> tuple[Elite, Shingles]:
+    def _parent(self, archive: Sequence[tuple[Elite, Outline]], intensity: float, rng: Random) -> tuple[Elite, Outline]:
         draw = rng.random()
         exploit_below = intensity + 0.7 * (1 - intensity)
         explore = draw < intensity or (draw >= exploit_below and rng.random() < 0.5)
@@ -192,7 +190,7 @@ class AdaEvolve(RankedStrategy):
             return rng.choices(archive, [_novelty(entry, archive) + _EPSILON for entry in archive])[0]
         return rng.choice(archive[: max(1, math.ceil(len(archive) * _QUARTER))])
 
-    def _shown(self, archive: Sequence[tuple[Elite, Shingles]], parent: Shingles) -> list[Elite]:
+    def _shown(self, archive: Sequence[tuple[Elite, Outline]], parent: Outline) -> list[Elite]:
         """Local programs of the better half that are least like the parent, then the best of all."""
         local = math.floor(0.6 * self._context)
         half = archive[: max(1, len(archive) // 2)]
@@ -202,7 +200,7 @@ class AdaEvolve(RankedStrategy):
 
     def _admit(self, island: _Island, elite: Elite) -> bool:
         """Enter the archive, which is kept best first; returns whether it did."""
-        entry = (elite, shingles(elite.candidate.program.text))
+        entry = (elite, outline(elite.candidate.program.text))
         if len(island.archive) >= self._archive:
             protected = max(1, int(self._archive * _PROTECTED))
             victim = min(island.archive[protected:], key=lambda other: jaccard(other[1], entry[1]), default=None)
@@ -248,7 +246,7 @@ class AdaEvolve(RankedStrategy):
             self._islands.append(island)
 
 
-def _novelty(entry: tuple[Elite, Shingles], archive: Sequence[tuple[Elite, Shingles]]) -> float:
+def _novelty(entry: tuple[Elite, Outline], archive: Sequence[tuple[Elite, Outline]]) -> float:
     """Mean distance to the nearest others."""
     distances = sorted(jaccard(entry[1], text) for elite, text in archive if elite is not entry[0])[:_NEAREST]
     return sum(distances) / len(distances) if distances else 0.0

@@ -37,7 +37,9 @@ Corrected by `thekla` only, because it changes results:
 
 from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
+from .bound import penalised_latency_bound
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .convert import AlibabaParams, alibaba_trace
 from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
 from .estimators import Estimator, load_estimator, noisy_estimator
@@ -86,6 +88,7 @@ __all__ = [
     "PUBLISHED_SEEDS",
     "RULES",
     "SUITES",
+    "AlibabaParams",
     "Amount",
     "CallReport",
     "Calls",
@@ -130,6 +133,7 @@ __all__ = [
     "Work",
     "WorkloadParams",
     "account",
+    "alibaba_trace",
     "as_generated",
     "builtin_policy",
     "diagnose",
@@ -150,6 +154,7 @@ __all__ = [
     "offered_load",
     "oracle_policy",
     "paired_interval",
+    "penalised_latency_bound",
     "perfetto_trace",
     "pipeline_outcomes",
     "policy_source",
