@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +72,21 @@ def test_a_run_names_its_preset_and_its_tuning_in_the_journal(runs: Path) -> Non
     components = events[0].components
     assert (components["preset"].name, components["preset"].version) == ("climb-and-tune", "1")
     assert components["tuning"].arguments == {"least": 0.3}
+
+
+def test_settings_of_a_preset_that_would_never_act_are_told_when_the_run_starts(
+    runs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: dict[str, Any] = {
+        "generator": "constants",
+        "prompts": "plain",
+        "evaluations": 3,
+        "sandbox": "trusted",
+        "workers": 1,
+    }
+    options = load_options(None, problem="toy", preset="openevolve@0.4.0", **given)
+    run(options, runs=runs, observer=lambda progress: None)
+    assert [record.message.partition(" is ")[0] for record in caplog.records] == [
+        "openevolve: migrate_every",
+        "openevolve: archive",
+    ]

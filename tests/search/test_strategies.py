@@ -12,7 +12,7 @@ from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import Strategy
 from thekla.core.run import SEED, Ticket, Told
 from thekla.search import Annealing, Beam, BestOfN, Greedy, Islands, RandomSearch, Sampling, TopK
-from thekla.search.distance import jaccard, shingles
+from thekla.search.distance import jaccard, outline
 from thekla.search.elites import Elite, Ranking
 from thekla.search.grid import Grid
 from thekla.testing.strategies import StrategyConformance, candidate_of, scored, search_problem
@@ -212,15 +212,15 @@ TEXTS = st.text("ab1( =\n#", max_size=30)
 
 @given(one=TEXTS, other=TEXTS)
 def test_distance_of_texts_is_a_metric_up_to_layout_and_numbers(one: str, other: str) -> None:
-    a, b = shingles(one), shingles(other)
+    a, b = outline(one), outline(other)
     assert jaccard(a, b) == jaccard(b, a)
     assert 0 <= jaccard(a, b) <= 1
     assert (jaccard(a, b) == 0) == (a == b)
-    assert shingles(one + "  # note") == shingles(one) or "#" in one.rpartition("\n")[2]
+    assert outline(one + "  # note") == outline(one) or "#" in one.rpartition("\n")[2]
 
 
 def test_numbers_and_comments_make_no_difference() -> None:
-    assert shingles("x = 1.5 * f(2)  # old") == shingles("x=30*f( 0x10 )")
+    assert outline("x = 1.5 * f(2)  # old") == outline("x=30*f( 0x10 )")
 
 
 def _elite(name: str, gain: float, outcome: Scored | None = None) -> Elite:

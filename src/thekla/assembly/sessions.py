@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,9 +31,12 @@ from thekla.engine import Engine, Journal, Observer, Parts
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.llm import Book, Caps, Models
+from thekla.search.ranked import RankedStrategy
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run"]
+
+_LOGGER = logging.getLogger(__name__)
 
 IMPORTED = 10  # programs that `--from` takes over
 
@@ -71,7 +75,9 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
         started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
-        _components(package, started, _models(started))  # a wrong argument is refused before anything is made
+        # A wrong argument is refused before anything is made.
+        strategy, _, _ = _components(package, started, _models(started))
+        _warn_of_idle_settings(strategy, options)
         with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
             run_id = place.new_id(options.problem, datetime.now(UTC))
@@ -79,6 +85,13 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
                 for program in imports:
                     store.put_blob(program_blob(program))
                 return _go(package, backend, store, started, imports, observer, stop)
+
+
+def _warn_of_idle_settings(strategy: Strategy, options: RunOptions) -> None:
+    """Say which settings of the strategy would never act within the budget of evaluations."""
+    if isinstance(strategy, RankedStrategy) and options.evaluations is not None:
+        for reason in strategy.idle_within(options.evaluations):
+            _LOGGER.warning("%s: %s", options.strategy, reason)
 
 
 def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> RunResult:

@@ -10,7 +10,7 @@ from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Problem
 from thekla.core.run import SEED, Ticket, Told
 from thekla.core.values import Data
-from thekla.search.distance import Shingles, jaccard, shingles
+from thekla.search.distance import Outline, jaccard, outline
 from thekla.search.elites import Elite
 from thekla.search.front import InstanceFront
 from thekla.search.line import Line
@@ -22,7 +22,7 @@ __all__ = ["Thekla"]
 
 _MAIN, _SIDE = "main", "side"
 _POOL = 200  # latest scored programs from which a second line may start
-_LOOKED_AT = 12  # of these, for each new line
+_LOOKED_AT = 8  # of these, for each new line
 _DIFFERS = 0.05  # distance from which on a program counts as another structure
 _SIDE_SHARE = 0.7  # of the tickets, while the main line stands still
 _TACTIC_SHARE = 0.5  # of the main line's tickets, while it stands still
@@ -76,8 +76,9 @@ class Thekla(RankedStrategy):
         self._lines: dict[int, Line] = {}
         self._roles: dict[str, int] = {}
         self._opened = 0
+        self._look_at = 0
         self._pool: deque[Elite] = deque(maxlen=_POOL)
-        self._visited: list[Shingles] = []
+        self._visited: list[Outline] = []
         self._removed: dict[str, None] = {}
         self._waiting: deque[Elite] = deque()  # seeds that have not had their line yet
         self._diverse_seeds = diverse_seeds
@@ -149,26 +150,28 @@ class Thekla(RankedStrategy):
         """Let the better line be the main one, close a second line that stands still, and open one if it is time."""
         main, side = self._lines[self._roles[_MAIN]], self._side
         if side is not None and side.best.gain > main.best.gain:
-            self._visited.append(shingles(main.best.candidate.program.text))
+            self._visited.append(outline(main.best.candidate.program.text))
             self._lines.pop(self._roles[_MAIN])
             self._roles = {_MAIN: self._roles[_SIDE]}
         elif side is not None and side.stalled:
-            self._visited.append(shingles(side.best.candidate.program.text))
+            self._visited.append(outline(side.best.candidate.program.text))
             self._lines.pop(self._roles.pop(_SIDE))
         if self._side is not None:
             return
         if self._waiting and self._diverse_seeds:
             self._open(_SIDE, self._waiting.popleft())
-        elif self._second_line and self._lines[self._roles[_MAIN]].stalled:
+        elif self._second_line and self._asked >= self._look_at and self._lines[self._roles[_MAIN]].stalled:
             start = self._farthest(rng)
             if start is not None:
                 self._open(_SIDE, start)
+            else:  # looking costs the reading of some programs, and what was not there is not there at once
+                self._look_at = self._asked + self._patience
 
     def _farthest(self, rng: Random) -> Elite | None:
         """Of some of the latest programs the one that is least like the lines so far; None if all are like them."""
-        known = [*self._visited[-_LOOKED_AT:], shingles(self._lines[self._roles[_MAIN]].head.candidate.program.text)]
+        known = [*self._visited[-_LOOKED_AT:], outline(self._lines[self._roles[_MAIN]].head.candidate.program.text)]
         drawn = rng.sample(range(len(self._pool)), min(_LOOKED_AT, len(self._pool)))
-        texts = {place: shingles(self._pool[place].candidate.program.text) for place in drawn}
+        texts = {place: outline(self._pool[place].candidate.program.text) for place in drawn}
         far = {place: min(jaccard(text, other) for other in known) for place, text in texts.items()}
         differing = [place for place in drawn if far[place] >= _DIFFERS]
         return self._pool[max(differing, key=lambda place: (far[place], self._pool[place].gain))] if differing else None

@@ -8,7 +8,7 @@ from random import Random
 
 from thekla.core.problem import Problem
 from thekla.core.run import Ticket, Told
-from thekla.search.distance import Shingles, jaccard, shingles, spread
+from thekla.search.distance import Outline, jaccard, outline, spread
 from thekla.search.elites import Elite
 from thekla.search.ranked import RankedStrategy
 from thekla.search.settings import at_least, share
@@ -22,7 +22,7 @@ class Beam(RankedStrategy):
     """A beam of `width` programs, chosen one after the other by gain and by distance to those chosen before.
 
     Gains are scaled to the spread among the programs considered, so that they compare with distances, which are shares
-    of different token pairs. Parents are drawn with probability proportional to exp(merit / temperature).
+    of different lines. Parents are drawn with probability proportional to exp(merit / temperature).
 
     Args:
         diversity: Weight of the distance; the gain has the rest.
@@ -44,7 +44,7 @@ class Beam(RankedStrategy):
         self._width = width
         self._diversity = diversity
         self._temperature = temperature
-        self._pool: list[tuple[Elite, Shingles]] = []
+        self._pool: list[tuple[Elite, Outline]] = []
         self._beam: list[tuple[Elite, float]] = []
 
     def _choose(self, rng: Random) -> Ticket:
@@ -56,11 +56,11 @@ class Beam(RankedStrategy):
         most = self._width * _POOL
         if elite is None or (len(self._pool) == most and elite.gain <= self._pool[-1][0].gain):
             return
-        pool = [*self._pool, (elite, shingles(elite.candidate.program.text))]
+        pool = [*self._pool, (elite, outline(elite.candidate.program.text))]
         self._pool = sorted(pool, key=lambda entry: -entry[0].gain)[:most]
         self._beam = self._selected(self._pool)
 
-    def _selected(self, pool: Sequence[tuple[Elite, Shingles]]) -> list[tuple[Elite, float]]:
+    def _selected(self, pool: Sequence[tuple[Elite, Outline]]) -> list[tuple[Elite, float]]:
         width, best = spread([elite for elite, _ in pool]), pool[0][0].gain
         chosen: list[tuple[Elite, float]] = []
         left = list(pool)

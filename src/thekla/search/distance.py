@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -11,21 +10,21 @@ from thekla.core.evaluation import Scored
 from thekla.core.problem import Objective
 from thekla.search.elites import Elite
 
-__all__ = ["Shingles", "instance_gains", "jaccard", "shingles", "spread"]
+__all__ = ["Outline", "instance_gains", "jaccard", "outline", "spread"]
 
-Shingles = frozenset[tuple[str, str]]
+Outline = frozenset[str]
 
-_TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|[^\w\s]")
-
-
-def shingles(text: str) -> Shingles:
-    """Pairs of neighbouring tokens, without comments and with all numbers alike: layout and constants do not count."""
-    lines = (line.partition("#")[0] for line in text.splitlines())
-    tokens = ["0" if token[0].isdigit() else token for line in lines for token in _TOKEN.findall(line)]
-    return frozenset(itertools.pairwise(tokens))
+_NUMBER = re.compile(r"\b\d[\w.]*")
+_COMMENT = re.compile(r"#.*")
 
 
-def jaccard(one: Shingles, other: Shingles) -> float:
+def outline(text: str) -> Outline:
+    """The lines of a program without blanks and comments, and with all numbers alike: constants do not count."""
+    bare = _COMMENT.sub("", text) if "#" in text else text
+    return frozenset(_NUMBER.sub("0", bare).replace(" ", "").replace("\t", "").split("\n")) - {""}
+
+
+def jaccard(one: Outline, other: Outline) -> float:
     """1 minus the share of what both have in what either has; 0 for equal sets."""
     either = len(one | other)
     return 1 - len(one & other) / either if either else 0.0

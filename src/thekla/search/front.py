@@ -25,6 +25,7 @@ class InstanceFront:
         self._objective = objective
         self._most = most
         self._best: dict[str, tuple[float, list[Elite]]] = {}
+        self._weights: dict[str, tuple[Elite, int]] | None = None
 
     def __len__(self) -> int:
         return len(self._best)
@@ -32,6 +33,7 @@ class InstanceFront:
     def add(self, elite: Elite) -> bool:
         """Enter `elite` where it is at least as good as the best; returns whether it was better anywhere."""
         better = False
+        self._weights = None
         for name, gain in instance_gains(elite.outcome, self._objective).items():
             best, holders = self._best.get(name, (None, []))
             if best is None or gain > best:
@@ -51,6 +53,11 @@ class InstanceFront:
         A program is covered if on each instance where it is best some program that is kept is best as well; those with
         the lowest gain are tested first.
         """
+        if self._weights is None:
+            self._weights = self._uncovered()
+        return self._weights
+
+    def _uncovered(self) -> dict[str, tuple[Elite, int]]:
         fronts = [{elite.candidate.id for elite in holders} for holders in self.holders()]
         elites = {elite.candidate.id: elite for holders in self.holders() for elite in holders}
         kept = set(elites)

@@ -57,6 +57,10 @@ class RankedStrategy(ABC):
     def best(self, k: int = 1) -> Sequence[tuple[Candidate, Outcome]]:
         return self._ranking.best(k)
 
+    def idle_within(self, evaluations: int) -> list[str]:  # most have no such setting
+        """The settings that would never act within a budget, each with the reason."""
+        return []
+
     @abstractmethod
     def _choose(self, rng: Random) -> Ticket:
         """The next ticket; there is a scored candidate."""

@@ -22,7 +22,7 @@ def fixed(table: Table, order: tuple[int, ...]) -> Prompts:
 
 
 @given(tables(most_rows=10))
-@settings(max_examples=30)
+@settings(max_examples=20)
 def test_subset_dp_finds_the_best_single_order_for_a_cache_without_limit(table: Table) -> None:
     best = max(TOKENS.hits(table, fixed(table, order)) for order in permutations(range(len(table.columns))))
     assert TOKENS.hits(table, reordered(PROGRAMS["subset-dp"], table)) == best
@@ -30,7 +30,7 @@ def test_subset_dp_finds_the_best_single_order_for_a_cache_without_limit(table: 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 @given(table=tables())
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_every_rung_permutes_any_table(name: str, table: Table) -> None:
     reordered(PROGRAMS[name], table)
 

@@ -49,7 +49,7 @@ def _seed_score(suite: str) -> float:
         instance.id: package.referee.judge(
             InProcessGuest(problem.seeds[0], problem.interface, package.limits), instance, seed=0
         )
-        for instance in problem.instances[Split.TRAIN]
+        for instance in problem.instances[Split.TRAIN][:2]  # all of suite public; the points of the rest are 0 as well
     }
     outcome = fold_results(problem.objectives, results, stage="train", tier="trusted", cost=Usage())
     assert isinstance(outcome, Scored)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from thekla.simulators.lakehouse import (
     CallReport,
+    Calls,
     Compat,
     OperatorSpec,
     Params,
@@ -221,9 +222,16 @@ def test_skipped_calls_change_nothing_for_a_policy_that_answers_to_events(
 
 
 @settings(max_examples=45)
-@given(trace=traces(), lakehouse=lakehouses(), policy=st.sampled_from(["naive", "priority", "overbook"]))
-def test_builtin_policy_gives_the_same_run(trace: Trace, lakehouse: tuple[Params, Compat], policy: str) -> None:
+@given(
+    trace=traces(),
+    lakehouse=lakehouses(),
+    policy=st.sampled_from(["naive", "priority", "overbook"]),
+    calls=st.sampled_from(get_args(Calls)),
+)
+def test_builtin_policy_gives_the_same_run(
+    trace: Trace, lakehouse: tuple[Params, Compat], policy: str, calls: Calls
+) -> None:
     params, compat = lakehouse
     source = policy_source(policy)
-    result = simulate(trace, load_policy(source), params, compat)
+    result = simulate(trace, load_policy(source), params, compat, calls=calls)
     assert_equal(result, Lakehouse(trace, params, compat).run(source), compat)

@@ -7,10 +7,15 @@ sum is computed in closed form, and the running sum is replayed only when the pl
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from itertools import accumulate, chain
+from operator import add
 from typing import Protocol
 
 from .containers import Container
+from .workload import SCAN_GB_PER_SECOND
 
 __all__ = ["MemorySum", "PoolMemory", "RunningMemory", "compensated_sum"]
 
@@ -93,10 +98,12 @@ class MemorySum:
 class RunningMemory:
     """The running sum of one pool, known at tick `_tick` and replayed from there on demand."""
 
-    __slots__ = ("_consumed", "_held", "_left", "_max_gb", "_members", "_phantom", "_tick")
+    __slots__ = ("_consumed", "_growth", "_held", "_left", "_max_gb", "_members", "_phantom", "_tick", "_tick_length")
 
-    def __init__(self, max_gb: float) -> None:
+    def __init__(self, max_gb: float, tick_length: float) -> None:
         self._max_gb = max_gb
+        self._tick_length = tick_length
+        self._growth: list[float] = []
         self._tick = -1
         self._consumed: float | None = 0.0
         self._held: dict[int, float] = {}
@@ -120,13 +127,16 @@ class RunningMemory:
         self._phantom = 0.0
 
     def consumed_gb(self, active: Iterable[Container], tick: int) -> float:
-        return self._phantom + sum(container.memory_gb(tick) for container in active)
+        return self._phantom + sum([container.memory_gb(tick) for container in active])
 
     def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
         gone = {container.number for container in ended}
         staying = [container for container in active.values() if container.number not in gone]
-        if self.consumed_gb(staying, tick) <= self._max_gb - _CLOSE_GB:
+        if self._has_room(staying) or self.consumed_gb(staying, tick) <= self._max_gb - _CLOSE_GB:
             return []
+        killed = self._kill_plainly(staying, tick)
+        if killed is not None:
+            return killed
         self._replay(tick - 1)
         consumed = self._consumed or 0.0
         for container in active.values():
@@ -138,10 +148,8 @@ class RunningMemory:
         for container in ended:
             if container.error is not None:
                 consumed += 0.0 - self._held[container.number]
-        candidates = [container for container in staying if self._held[container.number] > 0]
-        candidates.sort(key=self._greed, reverse=True)
-        killed: list[Container] = []
-        for container in candidates:
+        killed = []
+        for container in _by_greed(staying, self._held):
             if consumed <= self._max_gb:
                 break
             consumed += 0.0 - self._held[container.number]
@@ -151,23 +159,68 @@ class RunningMemory:
 
     def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
         horizon = min((container.due_tick for container in active), default=tick) - 1
-        if horizon <= tick or self.consumed_gb(active, horizon) <= self._max_gb - _CLOSE_GB:
+        if horizon <= tick or self._has_room(active) or self.consumed_gb(active, horizon) <= self._max_gb - _CLOSE_GB:
             return None
+        first = self._first_close(active, tick, horizon)
+        clear = self.consumed_gb(active, first) > self._max_gb + _CLOSE_GB
+        # Where it is clear no rounding puts it elsewhere; without any memory to take back nobody is killed.
+        if clear and any(container.memory_gb(first) > 0 for container in active):
+            return first
         self._replay(tick)
         consumed = self._consumed or 0.0
-        held = [self._held.get(container.number, 0.0) for container in active]
-        for later in range(tick + 1, horizon + 1):
-            for i, container in enumerate(active):
-                memory = container.memory_gb(later)
-                consumed += memory - held[i]
-                held[i] = memory
-            if consumed > self._max_gb and any(memory > 0 for memory in held):
+        held = {container.number: self._held.get(container.number, 0.0) for container in active}
+        later = tick
+        while later < horizon:
+            later += 1
+            consumed = _step(consumed, held, active, later)
+            if consumed > self._max_gb and any(memory > 0 for memory in held.values()):
                 return later
+            smooth, scans = self._stretch(active, later, horizon)
+            if smooth and scans:
+                # The sum never falls here, so the last addition of a tick decides, and of the stretch before that.
+                sums = list(accumulate(self._deltas(scans, smooth), initial=consumed))[:: len(scans)]
+                consumed = sums[-1]
+                if consumed > self._max_gb:
+                    return later + bisect_right(sums, self._max_gb)
+                for container in active:
+                    held[container.number] = container.memory_gb(later + smooth)
+            later += smooth
         return None
 
-    def _greed(self, container: Container) -> float:
-        memory = self._held[container.number]
-        return memory * (memory / container.ram_gb)
+    def _has_room(self, active: Iterable[Container]) -> bool:
+        """Whether the pool has room for all that containers may hold, so that nothing need be looked at."""
+        return self._phantom + sum([container.ram_gb for container in active]) <= self._max_gb - _CLOSE_GB
+
+    def _kill_plainly(self, staying: Sequence[Container], tick: int) -> list[Container] | None:
+        """Whom to kill by the plain sum, or None where rounding may decide.
+
+        The running sum need not be known: after a kill it is summed afresh.
+        """
+        consumed, killed = self.consumed_gb(staying, tick), list[Container]()
+        held = {container.number: container.memory_gb(tick) for container in staying}
+        for container in _by_greed(staying, held):
+            if abs(consumed - self._max_gb) <= _CLOSE_GB:
+                return None
+            if consumed <= self._max_gb:
+                break
+            consumed -= held[container.number]
+            killed.append(container)
+        return killed or None
+
+    def _first_close(self, active: Sequence[Container], tick: int, horizon: int) -> int:
+        """The first tick up to the horizon in which the plain sum comes close to the pool's size; it does by then."""
+        close = tick + 1
+        growing = [each for each in active if each.memory_gb(close) < each.memory_gb(horizon)]
+        limit = self._max_gb - _CLOSE_GB - self.consumed_gb(active, horizon)
+        limit += sum([container.memory_gb(horizon) for container in growing])
+        # None grows faster than it scans, and a little more to be safe from rounding.
+        fastest = max(1, len(growing)) * SCAN_GB_PER_SECOND * self._tick_length * (1 + 1e-9)
+        while close < horizon:
+            missing = limit - sum([container.memory_gb(close) for container in growing])
+            if missing < 0:
+                break
+            close = min(horizon, close + max(1, int(missing / fastest)))
+        return close
 
     def _replay(self, until: int) -> None:
         """Brings the running sum up to a tick, with the original's additions in the original's order."""
@@ -175,16 +228,67 @@ class RunningMemory:
             there = [container for container in self._members.values() if container.start <= self._tick]
             self._held = {container.number: container.memory_gb(self._tick) for container in there}
             self._consumed = compensated_sum(self._held.values())
-        consumed = self._consumed
-        for tick in range(self._tick + 1, until + 1):
-            for number, container in self._members.items():
-                if container.start > tick or self._left.get(number, until + 1) <= tick:
-                    continue
-                memory = container.memory_gb(tick)
-                consumed += memory - self._held.get(number, 0.0)
-                self._held[number] = memory
+        consumed, tick = self._consumed, self._tick
+        while tick < until:
+            tick += 1
+            there = [
+                container
+                for number, container in self._members.items()
+                if container.start <= tick < self._left.get(number, until + 1)
+            ]
+            consumed = _step(consumed, self._held, there, tick)
+            coming = [each.start for each in self._members.values() if each.start > tick]
+            leaving = [left for left in self._left.values() if left > tick]
+            smooth, scans = self._stretch(there, tick, min([until, *(each - 1 for each in coming + leaving)]))
+            if smooth:
+                consumed = reduce(add, self._deltas(scans, smooth), consumed)
+                for container in there:
+                    self._held[container.number] = container.memory_gb(tick + smooth)
+            tick += smooth
         self._consumed = consumed
         self._tick = max(self._tick, until)
+
+    def _stretch(self, there: Sequence[Container], tick: int, until: int) -> tuple[int, list[int]]:
+        """How many of the next ticks bring nothing but growth, and for each container that grows the tick of its scan.
+
+        On these ticks every container is in the phase in which it was in the last one.
+        """
+        last = until
+        scans: list[int] = []
+        for container in there:
+            for start, table, scan_ticks, _ in container.timeline:
+                if start > tick:
+                    last = min(last, start - 1)
+                    break
+                now = (start, table, scan_ticks)
+            start, table, scan_ticks = now
+            if table.segment.memory_gb is None and tick - start < scan_ticks:
+                last = min(last, start + scan_ticks - 1)
+                scans.append(tick - start)
+        return max(0, last - tick), scans
+
+    def _deltas(self, scans: Sequence[int], ticks: int) -> Iterable[float]:
+        """What each container grows by after that tick of its scan, on each of so many ticks, in the given order."""
+        growth, tick_length = self._growth, self._tick_length
+        for index in range(len(growth), max(scans, default=0) + ticks + 1):
+            now, before = ((index + 1) * tick_length) * SCAN_GB_PER_SECOND, (index * tick_length) * SCAN_GB_PER_SECOND
+            growth.append(now - before)
+        return chain.from_iterable(zip(*(growth[scan + 1 : scan + 1 + ticks] for scan in scans), strict=True))
+
+
+def _by_greed(containers: Iterable[Container], held: Mapping[int, float]) -> list[Container]:
+    """Containers that hold memory, those that hold the most, and the most of what they were given, first."""
+    hungry = [container for container in containers if held[container.number] > 0]
+    return sorted(hungry, key=lambda each: held[each.number] * (held[each.number] / each.ram_gb), reverse=True)
+
+
+def _step(consumed: float, held: dict[int, float], there: Iterable[Container], tick: int) -> float:
+    """The running sum after one tick, in which each container adds the change of its memory."""
+    for container in there:
+        memory = container.memory_gb(tick)
+        consumed += memory - held.get(container.number, 0.0)
+        held[container.number] = memory
+    return consumed
 
 
 def compensated_sum(values: Iterable[float]) -> float:

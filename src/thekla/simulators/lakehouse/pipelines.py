@@ -4,12 +4,12 @@ Part of what a guest gets: nothing but the standard library and the files it nam
 """
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .present import HiddenTruth, OperatorState, Present, Priority
 
-__all__ = ["ASSIGNABLE_STATES", "Estimate", "Operator", "Pipeline", "RuntimeStatus", "move"]
+__all__ = ["ASSIGNABLE_STATES", "HIDDEN", "Estimate", "Operator", "Pipeline", "RuntimeStatus", "move"]
 
 _PENDING = OperatorState.PENDING
 _ASSIGNED = OperatorState.ASSIGNED
@@ -31,7 +31,7 @@ class Estimate:
 
 _NO_ESTIMATE = Estimate()
 _SEGMENTS = ("get_segments", "segments", "values")
-_HIDDEN = frozenset(
+HIDDEN = frozenset(
     ("baseline_cpu_seconds", "cpu", "cpu_scaling", "cpu_seconds", "cpus", "duration", "io_seconds", "memory",
      "memory_gb", "peak_memory_gb", "ram", "ram_gb", "storage_read_gb", *_SEGMENTS)
 )  # fmt: skip
@@ -60,7 +60,7 @@ class Operator:
         self.estimate = _NO_ESTIMATE
 
     def __getattr__(self, name: str) -> Any:
-        if name in _HIDDEN:
+        if name in HIDDEN:
             truth = self.pipeline.status._present.truth
             if truth is None:
                 raise HiddenTruth(f"operator.{name} is hidden: what an operator needs is learnt by running it")
@@ -81,10 +81,19 @@ class RuntimeStatus:
         self._present = present
         self.arrival_tick = present.tick
         self.finish_tick: int | None = None
-        self.ops: list[Operator] = []
+        self._ops: list[Operator] = []
+        self._make: Callable[[], list[Operator]] | None = None
         self.assignable: list[int] = []
         self.ready: list[int] = []
         self.state_counts: dict[OperatorState, int] = dict.fromkeys(OperatorState, 0)
+
+    @property
+    def ops(self) -> list[Operator]:
+        """All operators, in visiting order; made when somebody looks, which for many pipelines nobody does."""
+        if self._make is not None:
+            # Not by setting attributes: that would count as a change by the policy that looks.
+            self.__dict__.update(_ops=self._make(), _make=None)
+        return self._ops
 
     def get_ops(
         self, states: OperatorState | Iterable[OperatorState], require_parents_complete: bool = False

@@ -28,7 +28,7 @@ class Pool:
         # The pin has no memory of pools: a container is only held to its own size.
         self.memory: PoolMemory | None = None
         if compat == "eudoxia-cur":
-            self.memory = RunningMemory(params.ram_gb_per_pool)
+            self.memory = RunningMemory(params.ram_gb_per_pool, 1.0 / params.ticks_per_second)
         elif compat == "thekla":
             self.memory = MemorySum(params.ram_gb_per_pool)
 

@@ -71,7 +71,7 @@ class PolicySession:
         self._present = Present()
         self._schedule: Callable[..., Any] | None = None
         self._code = ""
-        self._operators: list[Operator] = []
+        self._known_operators = 0
         self._containers: dict[int, Container] = {}
         self._last_container = 0
         self._boundary: list[Container] = []
@@ -265,26 +265,34 @@ class PolicySession:
         self, pipeline_id: str, priority: int, parents: list[list[int]], estimates: list[float | None] | None = None
     ) -> Pipeline:
         pipeline = Pipeline(pipeline_id, Priority(priority), len(parents), self._present)
-        status = pipeline.status
-        ops, first = status.ops, len(self._operators)
+        status, first = pipeline.status, self._known_operators
+        self._known_operators += len(parents)
+        status._make = lambda: self._make_operators(pipeline, first, parents, estimates)
+        status.assignable = list(range(len(parents)))
+        status.ready = [position for position, of in enumerate(parents) if not of]
+        status.state_counts[OperatorState.PENDING] = len(parents)
+        if self._kinds:
+            self._watch(pipeline)
+            self._watch(status)
+        return pipeline
+
+    def _make_operators(
+        self, pipeline: Pipeline, first: int, parents: list[list[int]], estimates: list[float | None] | None
+    ) -> list[Operator]:
+        ops: list[Operator] = []
         for position, of in enumerate(parents):
             op = Operator(first + position, position, pipeline)
             op.missing_parents = len(of)
-            if not of:
-                status.ready.append(position)
             for parent in of:
                 op.parents.append(ops[parent])
                 ops[parent].children.append(op)
             if estimates is not None:
                 op.estimate = Estimate(estimates[position])
             ops.append(op)
-        status.assignable = list(range(len(ops)))
-        status.state_counts[OperatorState.PENDING] = len(ops)
-        self._operators += ops
         if self._kinds:
-            for view in (pipeline, status, *ops):
-                self._watch(view)
-        return pipeline
+            for op in ops:
+                self._watch(op)
+        return ops
 
     def _read(self, answer: object) -> Message:
         message = self._take_wake()

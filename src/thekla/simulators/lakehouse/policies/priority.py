@@ -45,15 +45,20 @@ def init(s: "Scheduler") -> None:
     s.queued = set()
     s.preempted = {}
     s.multi = s.params["multi_operator_containers"]
+    s.stuck = False
 
 
 def schedule(
     s: "Scheduler", results: "list[ExecutionResult]", pipelines: "list[Pipeline]"
 ) -> "tuple[list[Suspend], list[Assignment]]":
+    if s.stuck and not results and not pipelines:
+        return [], []
     enqueue(s, results, pipelines)
     enqueue_suspended(s)
     free = [[pool.avail_cpu_pool, pool.avail_ram_pool] for pool in s.executor.pools]
     assignments = [each for priority in Priority for each in serve(s, s.queues[priority], free)]
+    # Nothing was served, nothing is freed before the next result, nobody is to be preempted and no job grows too old.
+    s.stuck = not (assignments or s.preempted or s.queues[Priority.QUERY] or s.params["max_job_seconds"])
     return preempt(s), assignments
 
 
