@@ -102,9 +102,21 @@ def _setups() -> list[Setup]:
         ),
         "overcommit": (
             WorkloadParams(
-                duration=60, ticks_per_second=100, num_pipelines=8, num_operators=5, waiting_seconds_mean=5.0
+                duration=60,
+                ticks_per_second=100,
+                num_pipelines=6,
+                num_operators=3,
+                waiting_seconds_mean=3.0,
+                random_seed=103,
             ),
-            Params(duration=60, ticks_per_second=100, num_pools=2, ram_gb_per_pool=256, allow_memory_overcommit=True),
+            Params(
+                duration=60,
+                ticks_per_second=100,
+                num_pools=2,
+                cpus_per_pool=10,
+                ram_gb_per_pool=150,
+                allow_memory_overcommit=True,
+            ),
         ),
     }
     events = [

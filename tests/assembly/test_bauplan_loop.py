@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from thekla import assembly
+from thekla.cli.app import execute
+from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Scored
 from thekla.core.progress import Progress
 from thekla.testing.model_server import FAULTS, ModelServer, Reply, Script
@@ -81,8 +83,36 @@ def test_preset_runs_the_published_loop(runs: Path) -> None:
     assert "Models" in [table.title for table in assembly.describe(run_id, runs).tables]
 
 
+def test_the_example_tells_attempts_and_costs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id, _ = loop(by_attempts, runs, problem="toy", suite="single", proposals=4)
+    example().tell(run_id, runs)
+    said = capsys.readouterr().out
+    assert "no_program: the answer holds no program" in said
+    assert "refine scripted: 4 answers, 2 programs" in said
+    assert (runs / f"{run_id}.html").exists()
+    assert "Models" in (runs / f"{run_id}.html").read_text()
+
+
+def test_a_prompt_can_be_looked_at_as_it_was_sent(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id, server = loop(by_attempts, runs, problem="toy", suite="single", proposals=4)
+    sent = next(one.request["messages"] for one in server.log[::-1] if one.reply == "answer")
+    shown = assembly.prompt(run_id, "t4", runs)
+    texts = [section.text for section in shown.sections]
+    assert all(any(text in message["content"] for message in sent) for text in texts)
+    assert sum(section.role == "assistant" for section in shown.sections) == 3
+    assert shown.tokens > 0
+    assert execute(["prompt", run_id, "t4", "--runs", str(runs)]) == 0
+    printed = capsys.readouterr()
+    assert "--- standing (system, about" in printed.err
+    assert texts[-1] in printed.out
+    with pytest.raises(ConfigError, match="t2, t3, t4"):
+        assembly.prompt(run_id, "t99", runs)
+    with pytest.raises(ConfigError, match="nobody was asked"):
+        assembly.prompt(run_id, "s0", runs)
+
+
 def test_richer_feedback_is_an_option(runs: Path) -> None:
-    _, server = loop(by_attempts, runs, problem="toy", suite="single", proposals=6, feedback="trace")
+    _, server = loop(by_attempts, runs, problem="toy", suite="single", proposals=5, feedback="trace")
     said = " ".join(one["content"] for one in server.log[-1].request["messages"])
     assert "ZeroDivisionError" in said
     assert "Per instance: x1.0" in said

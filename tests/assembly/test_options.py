@@ -12,6 +12,7 @@ from thekla.assembly.options import load_options
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
 from thekla.core.registry import Component
+from thekla.core.values import Data
 from thekla.llm import Models
 
 
@@ -68,6 +69,29 @@ def test_arguments_that_fit_are_taken_and_a_whole_number_is_a_number() -> None:
         build_strategy(Component(name=name, version="1"), package.problem, seed=1)
     with pytest.raises(ConfigError, match=r"known: .*greedy"):
         build_strategy(Component(name="other", version="1"), package.problem, seed=1)
+
+
+def test_a_model_is_short_for_the_generator_that_asks_it() -> None:
+    options = load_options(problem="toy", model="ollama:qwen3", feedback="trace")
+    assert (options.generator_name, options.prompts_name) == ("rewrite", "chat")
+    assert options.arguments_of("generator") == {"ensemble": [{"model": "ollama:qwen3"}]}
+    assert options.arguments_of("prompts") == {"feedback": "trace"}
+    entry = {"model": "openai:gpt-5.2", "format": "full"}
+    listed = load_options(problem="toy", model="ollama:qwen3", arguments={"generator": {"ensemble": [entry]}})
+    assert listed.arguments_of("generator")["ensemble"] == [{"model": "ollama:qwen3", "format": "full"}]
+
+
+def test_a_generator_gets_its_models_from_the_run_and_not_from_a_file() -> None:
+    ensemble: Data = [{"model": "ollama:qwen3", "temperature": 0.5}]
+    build_generator(Component(name="rewrite", version="1", arguments={"ensemble": ensemble}), Models({}))
+    for arguments, said in (
+        ({"ensemble": "gpt"}, "valid list"),
+        ({"ensemble": [{"model": "ollama:qwen3", "colour": "red"}]}, "colour"),
+        ({"ensemble": ensemble, "models": 1}, "it knows ensemble, rules, deadline_s, repairs"),
+        ({}, "ensemble"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            build_generator(Component(name="rewrite", version="1", arguments=arguments), Models({}))
 
 
 @pytest.mark.parametrize(

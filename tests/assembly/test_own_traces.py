@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from thekla.analysis import RunView
 from thekla.assembly import Progress, RunOptions, describe, ladder, resume, run, view
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Scored
@@ -52,6 +53,7 @@ def stop_in_search(progress: Progress) -> None:
 def quiet(progress: Progress) -> None: ...
 
 
+@pytest.mark.slow
 def test_run_names_traces_and_goal_and_opens_its_fixed_holdout_once(traces: Path, runs: Path) -> None:
     first = run(options(traces), runs=runs, observer=quiet)
     seen = view(first.run_id, runs)
@@ -67,8 +69,9 @@ def test_run_names_traces_and_goal_and_opens_its_fixed_holdout_once(traces: Path
 
 
 def test_interrupted_run_is_resumed_on_the_same_traces_only(traces: Path, runs: Path) -> None:
+    asked = options(traces).model_copy(update={"readable": True, "tolerance": 0.05})
     with pytest.raises(Stop):
-        run(options(traces), runs=runs, observer=stop_in_search)
+        run(asked, runs=runs, observer=stop_in_search)
     run_id = next(runs.glob("*.thekla")).stem
     train = view(run_id, runs).settings.instances["train"][0].id
     original = (traces / train).read_text()
@@ -77,8 +80,21 @@ def test_interrupted_run_is_resumed_on_the_same_traces_only(traces: Path, runs: 
         resume(run_id, runs=runs, workers=1, observer=quiet)
     (traces / train).write_text(original)
     assert resume(run_id, runs=runs, workers=1, observer=quiet).finished
+    _is_readable_and_fixed(view(run_id, runs))
 
 
+def _is_readable_and_fixed(seen: RunView) -> None:
+    """The run kept what it asked for: a goal, complexity with its tolerance, and one hold-out for all runs."""
+    assert [each.name for each in seen.settings.objectives] == ["mean_all", "complexity"]
+    assert seen.settings.objectives[0].tolerance == 0.05
+    assert seen.holdout is not None
+    assert seen.holdout.fixed
+    scored = [each.outcome for each in seen.candidates if isinstance(each.outcome, Scored)]
+    assert scored
+    assert all(each.scores["complexity"] > 50 for each in scored)
+
+
+@pytest.mark.slow
 def test_ladder_scores_every_rung_on_own_traces(traces: Path) -> None:
     rows = ladder(
         "lakehouse",
@@ -90,17 +106,3 @@ def test_ladder_scores_every_rung_on_own_traces(traces: Path) -> None:
     assert {"fifo", "exact-fifo", "priority", "shortest-first"} <= {row.name for row in rows}
     assert all(row.objective == "throughput" and row.score is not None for row in rows)
     assert not any(row.role == "published" for row in rows)
-
-
-def test_readable_run_scores_complexity_and_survives_a_resume(traces: Path, runs: Path) -> None:
-    asked = options(traces).model_copy(update={"readable": True, "tolerance": 0.05})
-    with pytest.raises(Stop):
-        run(asked, runs=runs, observer=stop_in_search)
-    run_id = next(runs.glob("*.thekla")).stem
-    assert resume(run_id, runs=runs, workers=1, observer=quiet).finished
-    seen = view(run_id, runs)
-    assert [each.name for each in seen.settings.objectives] == ["mean_all", "complexity"]
-    assert seen.settings.objectives[0].tolerance == 0.05
-    scored = [each.outcome for each in seen.candidates if isinstance(each.outcome, Scored)]
-    assert scored
-    assert all(each.scores["complexity"] > 50 for each in scored)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.generation import handwritten
 from tests.generation.answers import NAMES, OPTIONAL, Answer, corpus, exact_matcher, same
 
 from thekla.core.program import Program
@@ -185,10 +186,12 @@ def test_no_answer_makes_the_reader_raise(text: str, cut_off: bool) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    lines=st.lists(st.from_regex(r"\A {0,8}[a-z]{1,6} = [a-z]{1,6}\Z"), min_size=1, max_size=12, unique=True),
+    numbers=st.lists(st.integers(0, 999), min_size=1, max_size=12, unique=True),
+    indent=st.integers(0, 8),
     data=st.data(),
 )
-def test_text_that_is_there_once_is_found_exactly_there(lines: list[str], data: st.DataObject) -> None:
+def test_text_that_is_there_once_is_found_exactly_there(numbers: list[int], indent: int, data: st.DataObject) -> None:
+    lines = [" " * (indent * (number % 2)) + f"x_{number} = {number}" for number in numbers]
     start = data.draw(st.integers(0, len(lines) - 1))
     end = data.draw(st.integers(start + 1, len(lines)))
     assert locate(lines[start:end], lines) == Anchor(start=start, end=end, how="exact")
@@ -204,3 +207,14 @@ def test_an_anchor_covers_as_many_lines_as_it_should(lines: list[str]) -> None:
     else:
         assert isinstance(found, Misfit)
         assert found.reason
+
+
+@pytest.mark.parametrize("name", handwritten.ANSWERS)
+def test_answers_written_by_hand_are_read_as_they_are_meant(name: str) -> None:
+    answer, meant = handwritten.ANSWERS[name]
+    found = read(answer, parent=Program.from_text(handwritten.PARENT))
+    if meant is None:
+        assert isinstance(found, Unusable)
+    else:
+        assert isinstance(found, Edited), found
+        assert same(found.program.text, meant)

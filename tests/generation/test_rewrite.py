@@ -135,7 +135,7 @@ def test_an_answer_without_text_is_a_proposal_without_a_program(stop: str, reaso
 def test_half_a_program_is_not_used_but_asked_for_with_more_room() -> None:
     cut = completion("```python\ndef answer():\n    return [2.0", "length")
     model = in_turn(cut, GOOD)
-    assert propose(model).program is not None
+    assert propose(model).operator == "refine m full"
     assert model.rooms == [16_000, 32_000]
     assert "cut off" in propose(in_turn(cut), repairs=0).reason
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -196,6 +197,20 @@ def by_content(number: int, body: Mapping[str, object]) -> Reply:
 
 def test_a_killed_search_goes_on_without_paying_twice() -> None:
     killed_everywhere(by_content, [3, 10, 1, 25, 2, 40])
+
+
+def test_a_search_that_is_killed_again_and_again_never_breaks_its_cap() -> None:
+    with ModelServer(by_content) as server:
+        search = Search(server, Budget(evaluations=500, cost_usd=0.2))
+        for left in [5, 9, 3, 14, 8, 21, 6, float("inf")]:
+            search.store.left = left
+            with contextlib.suppress(StorageError):
+                search.run()
+        reasons = [event.data["reason"] for event in search.store.events("run") if event.kind is EventKind.STOPPING]
+        assert reasons == ["cost_usd"]
+        spent = search.spent
+        assert (spent.cost_usd or 0.0) + spent.unknown_usd <= 0.2
+        assert sum(served.billed_usd for served in server.log) <= 0.2
 
 
 @pytest.mark.slow

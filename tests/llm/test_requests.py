@@ -218,6 +218,37 @@ def test_a_refused_parameter_is_left_out_from_then_on() -> None:
     assert [served.status for served in server.log] == [400, 200, 200, 200]
 
 
+def test_the_limit_of_tokens_has_two_names_and_is_never_left_out() -> None:
+    def newer(number: int, body: Mapping[str, Any]) -> Reply:
+        if "max_tokens" in body:
+            return Reply(status=400, envelope=b'{"error": "max_tokens is not supported; use max_completion_tokens"}')
+        return Reply(text="fine")
+
+    with ModelServer(newer) as server:
+        answers = ask(server, calls=2)
+    assert [isinstance(answer, Completion) for answer in answers] == [True, True]
+    assert [served.request.get("max_completion_tokens") for served in server.log] == [None, 500, 500]
+
+    def stubborn(number: int, body: Mapping[str, Any]) -> Reply:
+        name = "max_tokens" if "max_tokens" in body else "max_completion_tokens"
+        return Reply(status=400, envelope=f'{{"error": "unknown field {name}"}}'.encode())
+
+    with ModelServer(stubborn) as server:
+        (fault,) = ask(server)
+    assert isinstance(fault, ModelFault)
+    assert fault.kind is FaultKind.REQUEST
+    assert len(server.log) == 2
+
+
+def test_a_prompt_that_is_too_long_is_no_refused_parameter() -> None:
+    words = b'{"error": "prompt and max_tokens exceed the context of 8192"}'
+    with ModelServer(lambda number, body: Reply(status=400, envelope=words)) as server:
+        (fault,) = ask(server)
+    assert isinstance(fault, ModelFault)
+    assert fault.kind is FaultKind.REQUEST
+    assert len(server.log) == 1
+
+
 def test_keys_and_control_characters_of_a_provider_are_not_repeated() -> None:
     words = "Incorrect API key provided: sk-proj-abcdefghijklmnop1234\x1b[2J, and my own SECRET99"
     said = cleaned(words, "SECRET99")

@@ -193,6 +193,7 @@ def summary_table(view: RunView, steps: Ladder) -> Table:
     best = steps.best
     rows = [
         ("problem", f"{settings.problem.name}, suite {settings.problem.suite}, version {settings.problem_version}"),
+        *((name, visible(str(value))) for name, value in settings.problem.arguments.items()),
         ("status", f"{view.status}{f' ({view.stop_reason})' if view.stop_reason else ''}"),
         ("sandbox", settings.tier),
         ("seed", str(settings.seed)),
@@ -200,7 +201,7 @@ def summary_table(view: RunView, steps: Ladder) -> Table:
         ("events", f"{view.events:,}"),
     ]
     if view.curve:
-        rows.insert(5, ("best on train", with_unit(view.curve[-1].score, view.objective)))
+        rows.insert(-1, ("best on train", with_unit(view.curve[-1].score, view.objective)))
     return Table(title="Run", columns=("what", "value"), rows=tuple(rows), left=2)
 
 

@@ -11,6 +11,7 @@ from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, do
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
+from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
@@ -47,6 +48,7 @@ __all__ = [
     "load_options",
     "problems",
     "program",
+    "prompt",
     "resume",
     "run",
     "view",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import sys
@@ -14,8 +15,13 @@ import thekla
 from thekla.assembly.sessions import folder
 from thekla.core import registry
 from thekla.core.errors import TheklaError
+from thekla.core.run import Prompt, Section
+from thekla.core.visible import duration, visible
 
 __all__ = ["DoctorReport", "DoctorRow", "DoctorSection", "doctor"]
+
+
+_PROBE_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +49,15 @@ class DoctorReport:
     ok: bool
 
 
-def doctor(runs: Path | None = None) -> DoctorReport:
-    """Try the sandbox's claims on this machine, and look at the installation."""
+def doctor(runs: Path | None = None, *, models: Sequence[str] = ()) -> DoctorReport:
+    """Try the sandbox's claims on this machine, and look at the installation.
+
+    Args:
+        models: Language models that are asked for one word each, which may cost a fraction of a cent.
+    """
     sandbox, strict = _sandbox()
-    return DoctorReport(sections=[_installation(), _components(), _run_files(runs), *sandbox], ok=strict)
+    sections = [_installation(), _components(), _run_files(runs), _models(models), *sandbox]
+    return DoctorReport(sections=sections, ok=strict)
 
 
 def _installation() -> DoctorSection:
@@ -92,6 +103,48 @@ def _run_files(runs: Path | None) -> DoctorSection:
             DoctorRow(name="free", value=f"{free_mb:,.0f} MB", ok=free_mb > 100),
         ],
     )
+
+
+def _models(asked: Sequence[str]) -> DoctorSection:
+    """Which providers there are keys for, never what these are, and whether the models that are named answer."""
+    from thekla.llm import PROVIDERS
+
+    rows = [DoctorRow(name="native interfaces", value=_native_interfaces())]
+    for name, provider in PROVIDERS.items():
+        if not provider.key_env:
+            rows.append(DoctorRow(name=name, value=f"needs no key; looked for at {provider.base_url}"))
+            continue
+        has_key = bool(os.environ.get(provider.key_env, "").strip())
+        rows.append(DoctorRow(name=name, value=f"{provider.key_env} is {'set' if has_key else 'not set'}"))
+    rows += [asyncio.run(_probe(model)) for model in asked]
+    return DoctorSection(title="Language models", rows=rows)
+
+
+def _native_interfaces() -> str:
+    try:
+        return f"pydantic-ai {version('pydantic-ai-slim')}"
+    except PackageNotFoundError:
+        return 'not installed; models are asked in the OpenAI protocol; for more: pip install "thekla[llm]"'
+
+
+async def _probe(name: str) -> DoctorRow:
+    """Whether a model answers, how soon, and for how much."""
+    from thekla.llm import Models, ModelSettings, RetryPolicy, within
+
+    prompt = Prompt(sections=(Section(name="probe", text="Answer with the one word: ready"),))
+    try:
+        async with Models(os.environ, policy=RetryPolicy(tries=2)) as models:
+            chat = models.chat(ModelSettings(model=name))
+            with within(_PROBE_S):
+                answer = await chat.complete(prompt, max_tokens=512, temperature=0.7, seed=0)
+            notes = models.notes
+    except TheklaError as error:
+        return DoctorRow(name=name, value=str(error), ok=False)
+    spent = answer.spending
+    cost = "no price known" if spent.cost_usd is None else f"{spent.cost_usd:.6f} USD"
+    said = visible(" ".join(answer.text.split()))[:40] or f"no text ({answer.stop_reason})"
+    words = [f"answers {said!r} after {duration(spent.wall_s)}", cost, *notes]
+    return DoctorRow(name=name, value="; ".join(words), ok=bool(answer.text))
 
 
 def _sandbox() -> tuple[list[DoctorSection], bool]:

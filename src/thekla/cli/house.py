@@ -17,11 +17,18 @@ __all__ = ["demo", "doctor"]
 _MARKS = {True: "ok", False: "PROBLEM", None: ""}
 
 
-def doctor(*, runs: Runs = None, as_json: JsonFlag = False) -> None:
+def doctor(
+    *,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A language model to ask for one word; may be given several times.")
+    ] = None,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Say what this machine offers: sandbox, versions, folders. Exit code 3 without a sandbox, 1 for other trouble."""
     from thekla import assembly
 
-    found = assembly.doctor(runs)
+    found = assembly.doctor(runs, models=model or ())
     if as_json:
         output.print_json(
             [

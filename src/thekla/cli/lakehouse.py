@@ -290,17 +290,18 @@ def _comparison_data(found: Comparison) -> Data:
 
 def _say_comparison(found: Comparison) -> None:
     name, unit = found.objective.name, found.objective.unit
-    cells = []
+    cells: list[tuple[str, ...]] = []
     for row in found.policies:
         paired = row.against_best
         gap, record = "", ""
         if paired is not None:
             gap, record = number(paired.mean), f"{paired.wins}/{paired.ties}/{paired.losses}"
         score = number(row.score) if row.score is not None else "failed"
-        cells.append(
-            (row.name, score, _spread(row.interval), gap, _spread(paired.mean_interval if paired else None), record)
-        )
-    head = ("policy", unit, "95 % interval", "to the best", "95 % interval", "+/=/-")
+        spreads = _spread(row.interval), _spread(paired.mean_interval if paired else None)
+        cells.append((row.name, score, spreads[0], gap, spreads[1], record))
+    head: tuple[str, ...] = ("policy", unit, "95 % interval", "to the best", "95 % interval", "+/=/-")
+    if output.narrow():  # the intervals of the differences tell more than those of the scores
+        head, cells = head[:2] + head[3:], [cell[:2] + cell[3:] for cell in cells]
     better = "lower" if found.objective.direction == "minimize" else "higher"
     title = f"{name} in {unit}, {better} is better; mean over {len(found.workloads)} workloads"
     output.table(head, cells, title=title)

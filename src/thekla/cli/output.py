@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from thekla.assembly import Description, LadderRow
     from thekla.assembly import Table as TextTable
 
-__all__ = ["description", "errors", "interval", "ladder", "note", "out", "print_json", "say", "table", "tables"]
+__all__ = [
+    "description",
+    "errors",
+    "interval",
+    "ladder",
+    "narrow",
+    "note",
+    "out",
+    "print_json",
+    "say",
+    "table",
+    "tables",
+]
 
 _NARROW = 100  # columns below which a ladder shows no intervals: they would break every cell
 _INTERVAL = re.compile(r" \[[^\]]*\]$")
@@ -31,6 +43,11 @@ _ROLES = {"oracle": "oracle (hidden truth)", "state_of_the_art": "state of the a
 def out() -> Console:
     """The console of stdout, as wide as the terminal (80 columns if there is none)."""
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+
+
+def narrow() -> bool:
+    """Whether the terminal has no room for an interval beside every number."""
+    return out().width < _NARROW
 
 
 def errors() -> Console:
@@ -80,9 +97,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 
 
 def tables(found: Iterable[TextTable]) -> None:
     """Tables with their titles and notes; intervals are left out where the terminal is narrow."""
-    narrow = out().width < _NARROW
+    shorter = narrow()
     for item in found:
-        rows = [[_INTERVAL.sub("", cell) if narrow else cell for cell in row] for row in item.rows]
+        rows = [[_INTERVAL.sub("", cell) if shorter else cell for cell in row] for row in item.rows]
         table(item.columns, rows, left=item.left, title=item.title)
         if item.note:
             out().print(Text(visible(item.note), style="dim"))

@@ -24,12 +24,13 @@ from thekla.cli.options import (
 )
 from thekla.cli.progress import ProgressDisplay
 from thekla.core.errors import ConfigError
+from thekla.core.values import Data
 from thekla.core.visible import number, visible
 
 if TYPE_CHECKING:
     from thekla.assembly import RunResult
 
-__all__ = ["best", "diff", "list_runs", "report", "resume", "run", "say_resume", "show", "where"]
+__all__ = ["best", "diff", "list_runs", "prompt", "report", "resume", "run", "say_resume", "show", "where"]
 
 _ROW_FIELDS = (
     *("run_id", "problem", "suite", "status", "evaluations", "best"),
@@ -223,6 +224,30 @@ def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
             typer.echo(visible(text), nl=False)
         else:
             typer.echo(text.encode("utf-8", errors="surrogatepass"), nl=False)
+
+
+def prompt(
+    run: RunName,
+    ticket: Annotated[str, typer.Argument(help="A ticket of the run, as in `t17`; candidates bear their ticket's id.")],
+    *,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the prompt of a ticket, section by section with estimated tokens."""
+    from thekla import assembly
+
+    built = assembly.prompt(run, ticket, runs)
+    if as_json:
+        sections: list[Data] = [
+            {"name": one.name, "role": one.role, "tokens": one.tokens, "text": one.text} for one in built.sections
+        ]
+        output.print_json({"run": run, "ticket": ticket, "tokens": built.tokens, "sections": sections})
+        return
+    for section in built.sections:
+        if section.text:
+            output.note(f"--- {section.name} ({section.role}, about {section.tokens:,} tokens)")
+            typer.echo(visible(section.text))
+    output.note(f"--- about {built.tokens:,} tokens in all; the generator adds how to answer")
 
 
 def diff(

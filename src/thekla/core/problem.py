@@ -163,7 +163,7 @@ class Interface:
         functions: What a program defines.
         types: What it may see, with units as types: `numbers` lists the type names that are numbers.
         names: Global names that the guest gives to a program (constructors, enumerations), with their types.
-        guest_source: Standard-library-only module that runs beside the program in the guest. It defines
+        guest_source: Module that runs beside the program, with the standard library and `wheels` to import. It defines
             `names() -> dict` (put into the program's globals) and `connect(namespace) -> dict` (the callables
             that the referee may call). Empty: the referee calls the program's functions as they are.
         wheels: Distributions that the guest may import besides the standard library.

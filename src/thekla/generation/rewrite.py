@@ -46,6 +46,7 @@ class _Asked:
 
     answers: list[Completion] = field(default_factory=list)
     spending: Spending = field(default_factory=Spending)
+    repairs: int = 0
 
     def take(self, answer: Completion) -> Completion:
         """Take note of an answer."""
@@ -123,6 +124,7 @@ class Rewriter:
                 break
             repairer = self._ensemble.repairer(member)
             second = repair_prompt(prompt, parent, answer.text, read.reason, problem)
+            asked.repairs += 1
             answer = await self._ask(repairer, second, seed + 1 + number, asked)
             read = _read_completion(answer, parent, problem)
         return read
@@ -139,7 +141,7 @@ class Rewriter:
         return answer
 
     def _proposal(self, read: Edited | Unusable, member: Member, form: str, asked: _Asked) -> Proposal:
-        repaired = ["repaired"] if len(asked.answers) > 1 else []
+        repaired = ["repaired"] if asked.repairs else []
         if isinstance(read, Edited):
             how = [] if read.how in ("exact", "whole") else [read.how]
             words = [member.settings.role, member.settings.name, read.form, *how, *repaired]

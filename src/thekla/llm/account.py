@@ -215,13 +215,14 @@ class Metered:
 
     Args:
         name: The model as the account names it.
+        price: The one that holds in the run (`Account.price`); None if none is known.
     """
 
     def __init__(self, model: ChatModel, *, name: str, price: Price | None, account: Account) -> None:
         self._model = model
         self._name = name
         self._account = account
-        self._price = account.price(name, price)
+        self._price = price
 
     async def complete(
         self, prompt: Prompt, *, max_tokens: int, temperature: float | None, seed: int | None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
@@ -91,6 +90,13 @@ _PARAMETERS = (
 )
 
 
+_UNSUPPORTED = re.compile(
+    r"unsupported|(?:not|n't) (?:be )?(?:support|allow|permit|recogni|accept)|unknown|unrecogni|unexpected|deprecated|"
+    r"extra (?:input|field)",
+    re.IGNORECASE,
+)
+
+
 def fault_of_status(
     status: int, words: str, *, model: str, sent: frozenset[str], after_s: float | None = None, secret: str = ""
 ) -> ModelFault:
@@ -104,7 +110,7 @@ def fault_of_status(
     said = cleaned(words, secret)
     message = f"{model}: HTTP {status}: {said}" if said else f"{model}: HTTP {status}"
     kind = _STATUS_KINDS.get(status, FaultKind.SERVER if status >= 500 else FaultKind.REQUEST)
-    if kind is FaultKind.REQUEST:
+    if kind is FaultKind.REQUEST and _UNSUPPORTED.search(words):
         refused = next((name for name in _PARAMETERS if name in sent and re.search(rf"\b{name}\b", words)), "")
         if refused:
             return ModelFault(FaultKind.PARAMETER, message, detail=refused)
@@ -140,8 +146,3 @@ def retry_after_s(header: str | None, *, now_s: float) -> float | None:
         except (ValueError, TypeError):
             return None
     return min(max(seconds, 0.0), 3600.0) if seconds == seconds else None
-
-
-def at_most(spending: Spending, unknown_usd: float) -> Spending:
-    """The spending of a request whose answer never came whole."""
-    return replace(spending, unknown_usd=unknown_usd)

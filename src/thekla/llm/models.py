@@ -44,6 +44,11 @@ class ModelSource(Protocol):
         """
 
 
+class _Noting(Protocol):
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
 class Models:
     """The models of a run: one account, one HTTP client, one stack of decorators per model.
 
@@ -75,12 +80,12 @@ class Models:
         self._clock = clock
         self._client: httpx2.AsyncClient | None = None
         self._made: dict[ModelSettings, ChatModel] = {}
-        self._wires: list[WireModel] = []
+        self._noting: list[_Noting] = []
 
     @property
     def notes(self) -> Sequence[str]:
         """What the models turned out not to accept."""
-        return [note for wire in self._wires for note in wire.notes]
+        return [note for model in self._noting for note in model.notes]
 
     def chat(self, settings: ModelSettings) -> ChatModel:
         """The model of these settings; the same for equal settings.
@@ -93,13 +98,13 @@ class Models:
         return self._made[settings]
 
     def _make(self, settings: ModelSettings) -> ChatModel:
-        price = price_of(settings)
+        name = settings.model
+        price = self.account.price(name, price_of(settings))
         if price is None and self._caps.cost_usd is not None:
             raise ConfigError(
                 f"the price of model {settings.model!r} is not known, so the cap of {self._caps.cost_usd:g} USD cannot "
                 "be kept; give input_usd_per_mtok and output_usd_per_mtok with the model (0 for one of your own)"
             )
-        name = settings.model
         metered = Metered(self._request(settings), name=name, price=price, account=self.account)
         return Retried(
             Limited(metered, most=self._most_at_once, clock=self._clock),
@@ -115,7 +120,9 @@ class Models:
         if self._native(settings):
             from thekla.llm.native import NativeModel
 
-            return NativeModel(settings, key=key, client=self._http, patience=self._patience, clock=self._clock)
+            native = NativeModel(settings, key=key, client=self._http, patience=self._patience, clock=self._clock)
+            self._noting.append(native)
+            return native
         wire = WireModel(
             settings.endpoint,
             client=self._http,
@@ -124,7 +131,7 @@ class Models:
             patience=self._patience,
             clock=self._clock,
         )
-        self._wires.append(wire)
+        self._noting.append(wire)
         return wire
 
     def _native(self, settings: ModelSettings) -> bool:

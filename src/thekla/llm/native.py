@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from thekla.core.errors import ConfigError
@@ -44,6 +44,12 @@ class NativeModel:
         self._patience = patience or Patience()
         self._clock = clock
         self._model: Model[Any] | None = None
+        self._refused: dict[str, None] = {}
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the provider turned out not to accept."""
+        return [f"{self._settings.name} refuses {name}; it is left out" for name in self._refused]
 
     async def complete(
         self, prompt: Prompt, *, max_tokens: int, temperature: float | None, seed: int | None
@@ -65,19 +71,19 @@ class NativeModel:
             options["seed"] = seed % 2**31
         if self._settings.effort:
             options["thinking"] = self._settings.effort
+        options = {name: value for name, value in options.items() if name not in self._refused}
         started_s = self._clock.monotonic_s()
         try:
             response = await model_request(self._built(), _messages(prompt), model_settings=options)  # type: ignore[arg-type]  # a TypedDict that only the model can name
         except exceptions.ModelHTTPError as error:
             words = str(error.body) if error.body is not None else str(error)
-            raise fault_of_status(
-                error.status_code,
-                words,
-                model=name,
-                sent=frozenset(options),
-                after_s=error.retry_after,
-                secret=self._key,
-            ) from None
+            sent = frozenset(options) & {"temperature", "seed", "thinking"}
+            fault = fault_of_status(
+                error.status_code, words, model=name, sent=sent, after_s=error.retry_after, secret=self._key
+            )
+            if fault.kind is FaultKind.PARAMETER:
+                self._refused[fault.detail] = None
+            raise fault from None
         except (exceptions.ModelTimeoutError, exceptions.ModelRequestTimeout):
             raise ModelFault(FaultKind.TIMEOUT, f"{name}: no whole answer within {limit_s:g} s") from None
         except exceptions.ModelAPIError as error:
@@ -132,6 +138,7 @@ def _completion(response: ModelResponse, name: str, wall_s: float) -> Completion
     from pydantic_ai.messages import TextPart
 
     text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    text = text.encode("utf-8", errors="replace").decode("utf-8")  # a run file holds no lone surrogate
     stop: str = response.finish_reason or "unknown"
     if not text.strip():
         text, stop = "", _NO_ANSWER.get(stop, "empty")

@@ -15,9 +15,6 @@ from thekla.core.values import Data
 
 __all__ = ["PROVIDERS", "ROLES", "Endpoint", "ModelRule", "ModelSettings", "Provider", "settings_of"]
 
-Role = Literal["refine", "leap", "repair"]
-EditFormat = Literal["auto", "edit", "diff", "full"]
-
 ROLES: Mapping[str, float] = {"refine": 0.8, "leap": 0.2, "repair": 0.0}
 """The roles of an ensemble, and the share of tickets that each gets; `repair` is asked by name only.
 

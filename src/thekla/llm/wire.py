@@ -21,6 +21,7 @@ __all__ = ["MOST_CHARACTERS", "Patience", "WireModel", "messages_of"]
 
 _LOG = logging.getLogger(__name__)
 _MOST_BYTES = 8_000_000  # read of one answer: a model's longest (128k tokens) is below 1 MB
+_TOKENS_PARAMETERS = ("max_tokens", "max_completion_tokens")  # two names for one limit
 MOST_CHARACTERS = 262_144  # of an answer that is kept: 256 Ki, far beyond any program (trust.md, section 5)
 
 
@@ -63,6 +64,7 @@ class WireModel:
         self._patience = patience or Patience()
         self._clock = clock
         self._refused: dict[str, None] = {}
+        self._tokens_parameter: str = endpoint.tokens_parameter
 
     @property
     def notes(self) -> Sequence[str]:
@@ -77,14 +79,15 @@ class WireModel:
         Raises:
             ModelFault: There is none.
         """
-        optional: dict[str, Any] = {self._endpoint.tokens_parameter: max_tokens}
+        optional: dict[str, Any] = {self._tokens_parameter: max_tokens}
         if temperature is not None:
             optional["temperature"] = temperature
         if seed is not None:
             optional["seed"] = seed % 2**31  # some endpoints take no more
         if self._effort:
             optional["reasoning_effort"] = self._effort
-        optional = {name: value for name, value in optional.items() if name not in self._refused}
+        kept = (self._tokens_parameter, *(name for name in optional if name not in self._refused))
+        optional = {name: optional[name] for name in kept}
         body = {"model": self._endpoint.model, "messages": messages_of(prompt), **optional}
         started_s = self._clock.monotonic_s()
         status, headers, content = await self._post(body)
@@ -132,9 +135,15 @@ class WireModel:
         words = _words(content)
         model = self._endpoint.model
         fault = fault_of_status(status, words, model=model, sent=sent, after_s=after_s, secret=self._key)
-        if fault.kind is FaultKind.PARAMETER:
-            self._refused[fault.detail] = None
-            _LOG.warning("%s refuses %s; it is left out from now on", model, fault.detail)
+        if fault.kind is not FaultKind.PARAMETER:
+            return fault
+        self._refused[fault.detail] = None
+        _LOG.warning("%s refuses %s; it is left out from now on", model, fault.detail)
+        if fault.detail == self._tokens_parameter:  # an answer without a limit could cost anything
+            other = next(name for name in _TOKENS_PARAMETERS if name != fault.detail)
+            if other in self._refused:
+                return ModelFault(FaultKind.REQUEST, fault.message)
+            self._tokens_parameter = other
         return fault
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from thekla.core.errors import GuestFault
 from thekla.core.evaluation import InstanceResult
@@ -92,8 +93,15 @@ class RefereeConformance(ABC):
 class ProblemPackageConformance(RefereeConformance):
     """What a package promises; includes what its referee promises."""
 
+    _ladders: ClassVar[dict[type, dict[str, dict[str, InstanceResult]]]] = {}
+
     def ladder(self) -> dict[str, dict[str, InstanceResult]]:
-        """Every baseline's results on the sample, by name and instance."""
+        """Every baseline's results on the sample, by name and instance; judged once for all tests of a class."""
+        if type(self) not in self._ladders:
+            self._ladders[type(self)] = self._judged_ladder()
+        return self._ladders[type(self)]
+
+    def _judged_ladder(self) -> dict[str, dict[str, InstanceResult]]:
         package = self.package()
         return {
             baseline.name: {

@@ -58,16 +58,15 @@ def judge(
         guest.close()
 
 
-def race(program: Program | str, reference: str = "baselines/lpt.py", at: str = "tiny/pairs") -> InstanceResult:
+def race(sandbox: StrictSandbox, program: Program | str, reference: str = "baselines/lpt.py") -> InstanceResult:
     text = Program.from_text(program) if isinstance(program, str) else program
     referee = SpeedReferee(FOLDER.program(reference))
-    with StrictSandbox() as sandbox:
-        guest, beside = (sandbox.open(each, interface(), FOLDER.limits) for each in (text, referee.reference))
-        try:
-            return referee.judge_beside(guest, beside, instance(at, Split.TRAIN), seed=0)
-        finally:
-            guest.close()
-            beside.close()
+    guest, beside = (sandbox.open(each, interface(), FOLDER.limits) for each in (text, referee.reference))
+    try:
+        return referee.judge_beside(guest, beside, instance("tiny/pairs", Split.TRAIN), seed=0)
+    finally:
+        guest.close()
+        beside.close()
 
 
 @pytest.mark.parametrize(
@@ -185,18 +184,19 @@ def test_a_legal_exploit_scores_no_better_than_the_better_seed(name: str, strict
     assert judge(exploits()[name], SMALL, sandbox=strict).scores[BALANCE] <= best
 
 
-def test_remembering_answers_wins_no_race() -> None:
-    fault = race(exploits()["remember_answers"]).fault
+def test_remembering_answers_wins_no_race(strict: StrictSandbox) -> None:
+    fault = race(strict, exploits()["remember_answers"]).fault
     assert fault is not None
     assert re.search(r"mean balance 0\.\d+; at least 0\.\d+ is asked for", fault.message)
 
 
-def test_a_race_is_measured_against_the_reference() -> None:
+def test_a_race_is_measured_against_the_reference(strict: StrictSandbox) -> None:
     slow = race(
+        strict,
         "import numpy as np\n"
         + FOLDER.text("baselines/lpt.py").replace(
             "    return lpt(load", "    for _ in range(9):\n        lpt(load, s.slots, s.gpus)\n    return lpt(load"
-        )
+        ),
     )
     assert slow.fault is None
     assert slow.scores[RELATIVE_CPU] > 2  # ten times the work, less what messages cost both

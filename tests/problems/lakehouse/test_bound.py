@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from random import Random
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -10,19 +11,22 @@ from hypothesis import strategies as st
 
 from thekla.core.problem import Split
 from thekla.problems.lakehouse import build
-from thekla.problems.lakehouse.bound import penalised_latency_bound
 from thekla.problems.lakehouse.referee import PENALTY, judge_scheduler, penalty_seconds
 from thekla.problems.lakehouse.workloads import Scene, instance, scene
 from thekla.simulators.lakehouse import (
     LATENCY_WEIGHTS,
+    Compat,
     OperatorSpec,
     Params,
     PipelineSpec,
     PriorityClass,
+    Segment,
     Trace,
     Work,
+    builtin_policy,
     load_policy,
     oracle_policy,
+    penalised_latency_bound,
 )
 
 ORACLE = """
@@ -47,6 +51,10 @@ def schedule(s, results, pipelines):
                     cpu, ram = cpu - want_cpu, ram - true_ram_gb(op)
     return [], assignments
 """
+LATER = (
+    Segment(cpu_seconds=3, cpu_scaling="linear3", storage_read_gb=5, memory_gb=20.0),
+    Segment(cpu_seconds=2, cpu_scaling="log", storage_read_gb=0, memory_gb=None),
+)
 SCALINGS = ("const", "sqrt", "linear3", "linear7", "squared", "exp", "log")
 
 
@@ -66,24 +74,27 @@ def scenes(draw: st.DrawFn) -> Scene:
                     cpu_scaling=draw(st.sampled_from(SCALINGS)),
                     storage_read_gb=draw(st.sampled_from((2.0, 10.0, 40.0))),
                     memory_gb=draw(st.sampled_from((None, 5.0, 30.0, 90.0))),
+                    later=draw(st.sampled_from(((), (), LATER))),
                 ),
             )
             for i in range(draw(st.integers(1, 4)))
         )
         priority = draw(st.sampled_from(PriorityClass))
         pipelines.append(PipelineSpec(id=f"p{number}", arrival_seconds=at, priority=priority, operators=operators))
+    compat: Compat = draw(st.sampled_from(get_args(Compat)))
     params = Params(
+        allow_memory_overcommit=compat != "eudoxia-pin" and draw(st.booleans()),
         duration=draw(st.sampled_from((6, 15, 40))),
         ticks_per_second=draw(st.sampled_from((10, 100))),
         num_pools=draw(st.integers(1, 2)),
         cpus_per_pool=draw(st.sampled_from((2, 16))),
         ram_gb_per_pool=draw(st.sampled_from((50, 100))),
     )
-    return Scene(trace=Trace(name="drawn", pipelines=tuple(pipelines)), params=params)
+    return Scene(trace=Trace(name="drawn", pipelines=tuple(pipelines)), params=params, compat=compat)
 
 
 def bound_of(setting: Scene) -> float:
-    return penalised_latency_bound(setting.trace, setting.params, penalty_seconds(setting.params))
+    return penalised_latency_bound(setting.trace, setting.params, penalty_seconds(setting.params), setting.compat)
 
 
 @settings(max_examples=40)
@@ -96,6 +107,8 @@ def test_no_policy_beats_the_bound(setting: Scene, seed: int) -> None:
         oracle_policy(setting.trace, ORACLE.format(seed=seed)),
         oracle_policy(setting.trace, ORACLE.format(seed=seed + 1)),
     ]
+    if setting.params.allow_memory_overcommit:
+        schedulers.append(builtin_policy("overbook"))
     for scheduler in schedulers:
         result = judge_scheduler(scheduler, setting, PENALTY)
         assert result.fault is None, result.fault

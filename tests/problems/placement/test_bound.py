@@ -39,13 +39,13 @@ def best_of_all(cluster: Cluster) -> float:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(cluster=clusters())
 def test_no_placement_goes_below_the_bound(cluster: Cluster) -> None:
     assert pressure_bound(cluster) <= best_of_all(cluster)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(cluster=clusters())
 def test_the_bound_is_at_least_the_fluid_one_and_that_of_every_single_shard(cluster: Cluster) -> None:
     bound = pressure_bound(cluster)
@@ -54,7 +54,7 @@ def test_the_bound_is_at_least_the_fluid_one_and_that_of_every_single_shard(clus
     assert bound >= max(shard.load / (most - shard.size_gb) for shard in cluster.shards) * (1 - 1e-8)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(cluster=clusters(equal=True))
 def test_the_exact_search_equals_trying_everything(cluster: Cluster) -> None:
     best = best_of_all(cluster)

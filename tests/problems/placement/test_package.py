@@ -115,7 +115,7 @@ def test_declared_baseline_is_what_the_first_seed_scores(suite: str) -> None:
 def test_seeds_find_room_on_every_listed_and_on_drawn_clusters(suite: str) -> None:
     package = build(suite)
     listed = package.problem.instances[Split.VALIDATION]
-    for each in (*listed[1::2], *package.holdout(b"some key")[::4]):
+    for each in (*listed[1::3], *package.holdout(b"some key")[::5]):
         for seed in package.problem.seeds[:1] if suite == "epochs" else package.problem.seeds:
             assert judge(seed, each.id, suite=suite).fault is None, each.id
 

@@ -27,6 +27,7 @@ class TestDefaultSuite(ProblemPackageConformance):
         return self.package().problem.stages[0].instances
 
 
+@pytest.mark.slow
 class TestPublicSuite(ProblemPackageConformance):
     def package(self) -> ProblemPackage:
         return TransactionsOfflinePackage("public")
@@ -51,6 +52,7 @@ def test_unknown_suite_is_refused_with_the_known_ones() -> None:
         build("hard")
 
 
+@pytest.mark.slow
 def test_declared_baseline_is_what_the_seed_scores() -> None:
     problem = build("default").problem
     scores = [result.scores["score"] for result in judged(problem.seeds[0], "default")]

@@ -25,6 +25,7 @@ class TestKnownKeys(ProblemPackageConformance):
         return self.package().problem.stages[0].instances
 
 
+@pytest.mark.slow
 class TestPredictedKeys(ProblemPackageConformance):
     def package(self) -> ProblemPackage:
         return TransactionsOnlinePackage("predicted")
@@ -45,7 +46,8 @@ def judged(program: Program, id: str) -> InstanceResult:
         guest.close()
 
 
-@pytest.mark.parametrize("suite", ["default", pytest.param("predicted", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("suite", ["default", "predicted"])
 def test_declared_baseline_is_what_the_seed_scores(suite: str) -> None:
     problem = build(suite).problem
     scores = [judged(problem.seeds[0], each.id).scores["makespan_ratio"] for each in problem.instances[Split.TRAIN]]

@@ -12,7 +12,7 @@ from tests.simulators.transactions.examples import workloads
 from thekla.simulators.transactions import FAMILIES, Transaction, Workload, generate, makespan, start_slots
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads(), data=st.data())
 def test_starts_and_cost_of_an_order_equal_the_definition(workload: Workload, data: st.DataObject) -> None:
     order = data.draw(st.permutations(workload.transactions))
@@ -21,7 +21,7 @@ def test_starts_and_cost_of_an_order_equal_the_definition(workload: Workload, da
     assert workload.cost(part) == makespan(part)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads(), data=st.data())
 def test_costs_of_many_orders_equal_the_definition(workload: Workload, data: st.DataObject) -> None:
     orders = data.draw(st.lists(st.permutations(workload.transactions), min_size=1, max_size=4))
@@ -29,7 +29,7 @@ def test_costs_of_many_orders_equal_the_definition(workload: Workload, data: st.
     assert costs.tolist() == [makespan(order) for order in orders]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads(least=1), data=st.data())
 def test_insertion_costs_equal_the_definition_at_every_place(workload: Workload, data: st.DataObject) -> None:
     order = data.draw(st.permutations(workload.transactions))
@@ -38,7 +38,7 @@ def test_insertion_costs_equal_the_definition_at_every_place(workload: Workload,
     assert workload.insertion_costs(rest, one) == expected
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads(least=1), data=st.data())
 def test_move_costs_equal_the_definition_and_through_names_the_slack(workload: Workload, data: st.DataObject) -> None:
     size = len(workload.transactions)
@@ -54,7 +54,7 @@ def test_move_costs_equal_the_definition_and_through_names_the_slack(workload: W
         assert np.maximum(through[:, column], makespan(rest)).tolist() == expected
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads())
 def test_placing_one_by_one_equals_the_definition_and_a_probe_places_nothing(workload: Workload) -> None:
     schedule = workload.schedule()
@@ -68,7 +68,7 @@ def test_placing_one_by_one_equals_the_definition_and_a_probe_places_nothing(wor
     assert schedule.sequence == list(workload.transactions)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads(), data=st.data())
 def test_relabelling_keys_and_transactions_changes_no_cost(workload: Workload, data: st.DataObject) -> None:
     order = data.draw(st.permutations(workload.transactions))
@@ -80,7 +80,7 @@ def test_relabelling_keys_and_transactions_changes_no_cost(workload: Workload, d
     assert renamed.cost(renamed.transactions) == makespan(order)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(workload=workloads())
 def test_delays_of_a_pair_say_when_the_second_starts(workload: Workload) -> None:
     for one, two in itertools.permutations(workload.transactions, 2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -26,6 +27,7 @@ from thekla.analysis.tables import (
     screening_note,
 )
 from thekla.analysis.wording import SPLIT_NAMES, Findings, better_by, findings, rung_label
+from thekla.core.journal import Started
 from thekla.core.program import Program
 from thekla.core.visible import duration, number, visible
 
@@ -118,10 +120,15 @@ def command_of(view: RunView) -> str:
     for part in ("preset", "strategy", "generator"):
         if part in settings.components:
             words += [f"--{part}", settings.components[part].name]
+    words += _model_of(settings)
     if "tuning" in settings.components:
         words.append("--tune")
     if settings.budget.evaluations is not None:
         words += ["--evaluations", str(settings.budget.evaluations)]
+    if settings.budget.proposals is not None:
+        words += ["--proposals", str(settings.budget.proposals)]
+    if settings.budget.cost_usd is not None:
+        words += ["--cost-usd", f"{settings.budget.cost_usd:g}"]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
     if any(objective.source == "program" for objective in settings.objectives):
@@ -132,6 +139,15 @@ def command_of(view: RunView) -> str:
     if settings.imported_from:
         words += ["--from", settings.imported_from]
     return shlex.join(visible(word) for word in words)
+
+
+def _model_of(settings: Started) -> list[str]:
+    """The option that names a single language model; an ensemble needs its file of options."""
+    generator = settings.components.get("generator")
+    ensemble = generator.arguments.get("ensemble") if generator is not None else None
+    if not isinstance(ensemble, list) or len(ensemble) != 1 or not isinstance(ensemble[0], Mapping):
+        return []
+    return ["--model", str(ensemble[0].get("model", ""))]
 
 
 def facts_of(view: RunView, *, run: str) -> tuple[tuple[str, str], ...]:

@@ -95,5 +95,6 @@ def _page(done: LakehouseRun, svg: str) -> str:
         fault=f"At {fault.tick / params.ticks_per_second:g} s, {fault.kind}: {fault.message}" if fault else "",
         columns=columns,
         rows=rows,
+        hints="<title>" in svg,
         drawing=Markup(svg),  # made by ours, with every foreign text escaped
     )

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from thekla.assembly.build import build_sandbox
 from thekla.core.errors import ConfigError, MissingExtraError, TheklaError
@@ -33,9 +33,11 @@ from thekla.simulators.lakehouse import (
     load_trace,
     oracle_policy,
     policy_source,
+    rest_policy,
 )
 
 __all__ = [
+    "REST",
     "Openings",
     "Policy",
     "compat_named",
@@ -48,6 +50,9 @@ __all__ = [
     "unrecorded",
 ]
 
+REST = "rest"
+"""The name of a scheduler behind an address, as in Eudoxia's parameter files."""
+
 _LIMITS = Limits(wall_s=600.0, cpu_s=600.0, memory_mb=1024, frame_kib=4096)
 """What a policy may use that a person runs: enough for any trace, and an end to a loop that has none."""
 
@@ -56,17 +61,17 @@ _EUDOXIA_MODULE = "from interface import names as _names\n\nglobals().update(_na
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A policy that was named: a built-in one, or a program file.
+    """A policy that was named.
 
     Args:
-        trusted: Whether it is ours; all others belong into a sandbox.
-        oracle: Whether it is told the truth.
+        kind: One of ours, an oracle of ours, which is told the truth, a program file, or a scheduler of its own behind
+            the address that the parameters name.
+        source: Its program; empty for a scheduler behind an address.
     """
 
     name: str
-    source: str
-    trusted: bool
-    oracle: bool = False
+    kind: Literal["builtin", "oracle", "file", "rest"]
+    source: str = ""
 
 
 def read_parameters(path: Path) -> Mapping[str, object]:
@@ -140,21 +145,23 @@ def compat_named(name: str) -> Compat:
 
 
 def policy_named(name: str) -> Policy:
-    """The built-in policy or oracle of that name, or the program in that file.
+    """The built-in policy or oracle of that name, `rest`, or the program in that file.
 
     Raises:
         ConfigError: There is neither.
     """
     if name in BUILTIN_POLICIES:
-        return Policy(name=name, source=policy_source(name), trusted=True)
+        return Policy(name=name, kind="builtin", source=policy_source(name))
     if name in ORACLE_POLICIES:
-        return Policy(name=name, source=policy_source(name), trusted=True, oracle=True)
+        return Policy(name=name, kind="oracle", source=policy_source(name))
+    if name == REST:
+        return Policy(name=name, kind="rest")
     path = Path(name)
     if not path.is_file():
-        known = ", ".join((*BUILTIN_POLICIES, *ORACLE_POLICIES))
+        known = ", ".join((*BUILTIN_POLICIES, *ORACLE_POLICIES, REST))
         raise ConfigError(f"no policy {name!r}: it is no file, and the built-in ones are {known}")
     try:
-        return Policy(name=path.stem, source=path.read_text(encoding="utf-8"), trusted=False)
+        return Policy(name=path.stem, kind="file", source=path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"policy {path} cannot be read: {_reason(error)}") from error
 
@@ -182,7 +189,7 @@ class Openings:
         self._resources.close()
 
     @contextlib.contextmanager
-    def scheduler(self, policy: Policy, trace: Trace) -> Iterator[Scheduler]:
+    def scheduler(self, policy: Policy, trace: Trace, settings: Settings) -> Iterator[Scheduler]:
         """A scheduler for one simulation of a trace, which an oracle is told; a guest ends with the context.
 
         Raises:
@@ -190,10 +197,13 @@ class Openings:
             GuestFault: The program cannot be loaded in a guest.
             SandboxError: The sandbox cannot be had.
         """
-        if policy.oracle:
+        if policy.kind == "oracle":
             yield oracle_policy(trace, policy.source)
             return
-        if policy.trusted or self._tier == "trusted":
+        if policy.kind == "rest":
+            yield rest_policy(settings.rest_scheduler_addr, poll_seconds=settings.rest_poll_interval)
+            return
+        if policy.kind == "builtin" or self._tier == "trusted":
             with eudoxia_imports():
                 yield _loaded(policy)
             return

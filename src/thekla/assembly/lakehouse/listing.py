@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from thekla.assembly.lakehouse.inputs import REST
 from thekla.problems.lakehouse import suites
 from thekla.simulators.lakehouse import BUILTIN_POLICIES, ORACLE_POLICIES, SUITES, Calls, Compat, policy_source
 
@@ -18,6 +19,7 @@ _COMPAT = {
     "eudoxia-pin": "Eudoxia at 84214231, which the published loop used, defects included",
     "eudoxia-cur": "Eudoxia at c62122c, defects included",
 }
+_REST = {REST: "A scheduler of your own behind rest_scheduler_addr, asked by Eudoxia's REST protocol."}
 _CALLS = {
     "events": "when something happened or the policy asked, the default",
     "exact": "on every tick, as in Eudoxia",
@@ -47,7 +49,7 @@ class LakehouseNames:
 def lakehouse_names() -> LakehouseNames:
     """Everything that can be named."""
     return LakehouseNames(
-        policies={name: _first_sentence(policy_source(name)) for name in BUILTIN_POLICIES},
+        policies={**{name: _first_sentence(policy_source(name)) for name in BUILTIN_POLICIES}, **_REST},
         oracles={name: _first_sentence(policy_source(name)) for name in ORACLE_POLICIES},
         estimators=_ESTIMATORS,
         compat={name: _COMPAT[name] for name in get_args(Compat)},

@@ -156,7 +156,7 @@ def played(
         TheklaError: The policy's process ended; there are no statistics then.
     """
     try:
-        with openings.scheduler(policy, trace) as scheduler:
+        with openings.scheduler(policy, trace, settings) as scheduler:
             return simulate(
                 trace, scheduler, settings.params, compat, estimator=settings.estimator(), lenient=lenient, calls=calls
             )

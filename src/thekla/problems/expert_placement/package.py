@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from inspect import getsource
 
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
+from thekla.problems import speed
 from thekla.problems.speed import RELATIVE_CPU
 
 from . import FOLDER
@@ -35,6 +38,8 @@ _SCORES = {
         "have 58 layers of 256 experts on 32 GPUs, or 58 layers of 64 experts on 16.\n"
     ),
 }
+
+_LIMIT = "The CPU time for one model, loading included, is limited to {:g} s.\n"
 
 _RUNGS: Mapping[str, tuple[str, Role, str]] = {
     "in-order": ("seeds/in_order", "trivial", "experts in their order, one more replica for the most loaded (a seed)"),
@@ -71,13 +76,13 @@ class ExpertPlacementPackage:
     @cached_property
     def problem(self) -> Problem:
         """The problem as data. In suite `speed` a seed must keep the balance, so its seeds are loops."""
-        speed = self._objective.name == RELATIVE_CPU
-        seeds = ("seeds/loop_scan", "baselines/loop_lpt") if speed else ("seeds/in_order", "seeds/dealt")
+        races = self._objective.name == RELATIVE_CPU
+        seeds = ("seeds/loop_scan", "baselines/loop_lpt") if races else ("seeds/in_order", "seeds/dealt")
         return Problem(
             name=FOLDER.name,
             version=FOLDER.data["version"],
             suite=self._suite,
-            statement=FOLDER.text("statement.md") + _SCORES[self._suite],
+            statement=FOLDER.text("statement.md") + _SCORES[self._suite] + _LIMIT.format(self.limits.cpu_s),
             interface=interface(),
             objectives=(self._objective,),
             seeds=tuple(FOLDER.program(f"{path}.py") for path in seeds),
@@ -103,7 +108,8 @@ class ExpertPlacementPackage:
     @property
     def limits(self) -> Limits:
         """What one guest may use."""
-        return FOLDER.limits
+        cpu_s = FOLDER.data["suites"][self._suite].get("cpu_s", FOLDER.limits.cpu_s)
+        return replace(FOLDER.limits, cpu_s=cpu_s)
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -122,8 +128,8 @@ class ExpertPlacementPackage:
 
     @cached_property
     def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
-        return FOLDER.evaluator_digest(self._suite)
+        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and numpy."""
+        return FOLDER.evaluator_digest(self._suite, race=getsource(speed) if self._suite == "speed" else "")
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""

@@ -25,9 +25,10 @@ __all__ = ["BALANCE", "BALANCE_TOLERANCE", "BalanceReferee", "SpeedReferee", "ju
 BALANCE = "balance"
 """Objective of the suites `default` and `calibrated`: mean balance, less what moving costs."""
 
-BALANCE_TOLERANCE = 0.005
-"""By how much the mean balance in a race may lie below the reference's: the papers call plans equal whose balance
-agrees in two digits, and dropping the hierarchy of nodes gains nine times as much (0.7667 against 0.7236)."""
+BALANCE_TOLERANCE = 0.01
+"""By how much the mean balance in a race may lie below the reference's. The papers call plans equal whose balance
+agrees in two digits; dealing back and forth instead of packing costs 0.003 to 0.005 here, keeping to the hierarchy
+0.05 on the deep model and 0.011 on the narrow one."""
 
 RULES = RaceRules(warm_ups=2, least_turns=6, most_turns=SPEED_TURNS - 2, resolution=0.05)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 
 from thekla.core.errors import ProblemError
@@ -38,6 +39,8 @@ _SCORES = {
         "and twice as many models. No placement of whole models reaches 100; 87.4096 is the proven ceiling.\n"
     ),
 }
+
+_LIMIT = "The CPU time for one cluster, loading included, is limited to {:g} s.\n"
 
 _LADDERS: Mapping[str, Sequence[tuple[str, Role, str]]] = {
     "default": (
@@ -102,7 +105,7 @@ class PlacementPackage:
             name=_FOLDER.name,
             version=_FOLDER.data["version"],
             suite=self._suite,
-            statement=_FOLDER.text("statement.md") + _SCORES[self._suite],
+            statement=_FOLDER.text("statement.md") + _SCORES[self._suite] + _LIMIT.format(self.limits.cpu_s),
             interface=interface(),
             objectives=(self._objective,),
             seeds=tuple(_FOLDER.program(f"seeds/{name}.py") for name in ("emptiest", "trade_equals", "guarded")),
@@ -126,7 +129,8 @@ class PlacementPackage:
     @property
     def limits(self) -> Limits:
         """What one guest may use."""
-        return _FOLDER.limits
+        cpu_s = _FOLDER.data["suites"][self._suite].get("cpu_s", _FOLDER.limits.cpu_s)
+        return replace(_FOLDER.limits, cpu_s=cpu_s)
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:

@@ -37,7 +37,9 @@ Corrected by `thekla` only, because it changes results:
 
 from .accounting import Amount, Cause, account
 from .answers import RULES, FaultKind, Message, PolicyFault, Scheduler
+from .bound import penalised_latency_bound
 from .confidence import MeanInterval, mean_interval, paired_interval
+from .convert import AlibabaParams, alibaba_trace
 from .diagnosis import ClassLoss, Diagnosis, diagnose, faulty_line
 from .engine import simulate
 from .estimators import Estimator, load_estimator, noisy_estimator
@@ -51,6 +53,7 @@ from .generation import (
 )
 from .guest import guest_source
 from .ideal import ideal_ticks
+from .lint import Finding, LintRule, lint
 from .lives import ContainerLife, ContainerLives, EndKind, OperatorRun
 from .params import Calls, Compat, Params
 from .perfetto import perfetto_trace
@@ -85,6 +88,7 @@ __all__ = [
     "PUBLISHED_SEEDS",
     "RULES",
     "SUITES",
+    "AlibabaParams",
     "Amount",
     "CallReport",
     "Calls",
@@ -99,7 +103,9 @@ __all__ = [
     "EndKind",
     "Estimator",
     "FaultKind",
+    "Finding",
     "GeneratorRevision",
+    "LintRule",
     "MeanInterval",
     "Message",
     "OperatorRun",
@@ -127,6 +133,7 @@ __all__ = [
     "Work",
     "WorkloadParams",
     "account",
+    "alibaba_trace",
     "as_generated",
     "builtin_policy",
     "diagnose",
@@ -137,6 +144,7 @@ __all__ = [
     "ideal_ticks",
     "jain_index",
     "jittered",
+    "lint",
     "load_estimator",
     "load_policy",
     "load_trace",
@@ -146,6 +154,7 @@ __all__ = [
     "offered_load",
     "oracle_policy",
     "paired_interval",
+    "penalised_latency_bound",
     "perfetto_trace",
     "pipeline_outcomes",
     "policy_source",

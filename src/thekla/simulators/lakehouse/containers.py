@@ -39,11 +39,11 @@ class LifeTable:
     of a scan above the size of what is scanned.
     """
 
-    __slots__ = ("_corrected", "_held_gb", "_lives", "_tick_length", "segment")
+    __slots__ = ("_corrected", "_lives", "_tick_length", "held_gb", "segment")
 
     def __init__(self, segment: Segment, tick_length: float, *, corrected: bool = False) -> None:
         self.segment = segment
-        self._held_gb = segment.held_memory_gb
+        self.held_gb = segment.held_memory_gb
         self._tick_length = tick_length
         self._corrected = corrected
         self._lives: dict[tuple[float, float], Life] = {}
@@ -59,10 +59,10 @@ class LifeTable:
     def memory_gb(self, index: int, scan_ticks: int) -> float:
         """Memory in tick `index` of the segment's life, in GB."""
         if index >= scan_ticks or self.segment.memory_gb is not None:
-            return self._held_gb
+            return self.held_gb
         # As written in the original: the float product decides whether a container that just fits is killed.
         scanned = ((index + 1) * self._tick_length) * SCAN_GB_PER_SECOND
-        return min(scanned, self._held_gb) if self._corrected else scanned
+        return min(scanned, self.held_gb) if self._corrected else scanned
 
     def _compute(self, cpus: float, ram_gb: float) -> Life:
         segment, tick = self.segment, self._tick_length
@@ -189,7 +189,11 @@ class Container:
 
     def memory_gb(self, tick: int) -> float:
         """Memory held in a tick that the container has lived, or will live if nothing happens to it before, in GB."""
-        for start, table, scan_ticks, _ in reversed(self.timeline):
+        timeline = self.timeline
+        if timeline and timeline[-1][0] <= tick:  # nearly always
+            start, table, scan_ticks, _ = timeline[-1]
+            return table.held_gb if tick - start >= scan_ticks else table.memory_gb(tick - start, scan_ticks)
+        for start, table, scan_ticks, _ in reversed(timeline):
             if start <= tick:
                 return table.memory_gb(tick - start, scan_ticks)
         return 0.0

@@ -129,9 +129,9 @@ def diagnose(
 def faulty_line(fault: PolicyFault, source: str = "") -> str:
     """The line of the policy's program that a fault came from, ``line 12: text``; empty if it came from none."""
     found = _FRAME.findall(fault.traceback)
-    if not found:
+    number = fault.line or (int(found[-1]) if found else 0)
+    if not number:
         return ""
-    number = int(found[-1])
     lines = source.splitlines()
     return f"line {number}: {lines[number - 1].strip()}" if 1 <= number <= len(lines) else f"line {number}"
 

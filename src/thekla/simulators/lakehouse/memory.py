@@ -8,7 +8,7 @@ sum is computed in closed form, and the running sum is replayed only when the pl
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import accumulate, chain
 from operator import add
@@ -134,6 +134,9 @@ class RunningMemory:
         staying = [container for container in active.values() if container.number not in gone]
         if self._has_room(staying) or self.consumed_gb(staying, tick) <= self._max_gb - _CLOSE_GB:
             return []
+        killed = self._kill_plainly(staying, tick)
+        if killed is not None:
+            return killed
         self._replay(tick - 1)
         consumed = self._consumed or 0.0
         for container in active.values():
@@ -145,10 +148,8 @@ class RunningMemory:
         for container in ended:
             if container.error is not None:
                 consumed += 0.0 - self._held[container.number]
-        candidates = [container for container in staying if self._held[container.number] > 0]
-        candidates.sort(key=self._greed, reverse=True)
-        killed: list[Container] = []
-        for container in candidates:
+        killed = []
+        for container in _by_greed(staying, self._held):
             if consumed <= self._max_gb:
                 break
             consumed += 0.0 - self._held[container.number]
@@ -160,6 +161,11 @@ class RunningMemory:
         horizon = min((container.due_tick for container in active), default=tick) - 1
         if horizon <= tick or self._has_room(active) or self.consumed_gb(active, horizon) <= self._max_gb - _CLOSE_GB:
             return None
+        first = self._first_close(active, tick, horizon)
+        clear = self.consumed_gb(active, first) > self._max_gb + _CLOSE_GB
+        # Where it is clear no rounding puts it elsewhere; without any memory to take back nobody is killed.
+        if clear and any(container.memory_gb(first) > 0 for container in active):
+            return first
         self._replay(tick)
         consumed = self._consumed or 0.0
         held = {container.number: self._held.get(container.number, 0.0) for container in active}
@@ -185,9 +191,36 @@ class RunningMemory:
         """Whether the pool has room for all that containers may hold, so that nothing need be looked at."""
         return self._phantom + sum([container.ram_gb for container in active]) <= self._max_gb - _CLOSE_GB
 
-    def _greed(self, container: Container) -> float:
-        memory = self._held[container.number]
-        return memory * (memory / container.ram_gb)
+    def _kill_plainly(self, staying: Sequence[Container], tick: int) -> list[Container] | None:
+        """Whom to kill by the plain sum, or None where rounding may decide.
+
+        The running sum need not be known: after a kill it is summed afresh.
+        """
+        consumed, killed = self.consumed_gb(staying, tick), list[Container]()
+        held = {container.number: container.memory_gb(tick) for container in staying}
+        for container in _by_greed(staying, held):
+            if abs(consumed - self._max_gb) <= _CLOSE_GB:
+                return None
+            if consumed <= self._max_gb:
+                break
+            consumed -= held[container.number]
+            killed.append(container)
+        return killed or None
+
+    def _first_close(self, active: Sequence[Container], tick: int, horizon: int) -> int:
+        """The first tick up to the horizon in which the plain sum comes close to the pool's size; it does by then."""
+        close = tick + 1
+        growing = [each for each in active if each.memory_gb(close) < each.memory_gb(horizon)]
+        limit = self._max_gb - _CLOSE_GB - self.consumed_gb(active, horizon)
+        limit += sum([container.memory_gb(horizon) for container in growing])
+        # None grows faster than it scans, and a little more to be safe from rounding.
+        fastest = max(1, len(growing)) * SCAN_GB_PER_SECOND * self._tick_length * (1 + 1e-9)
+        while close < horizon:
+            missing = limit - sum([container.memory_gb(close) for container in growing])
+            if missing < 0:
+                break
+            close = min(horizon, close + max(1, int(missing / fastest)))
+        return close
 
     def _replay(self, until: int) -> None:
         """Brings the running sum up to a tick, with the original's additions in the original's order."""
@@ -241,6 +274,12 @@ class RunningMemory:
             now, before = ((index + 1) * tick_length) * SCAN_GB_PER_SECOND, (index * tick_length) * SCAN_GB_PER_SECOND
             growth.append(now - before)
         return chain.from_iterable(zip(*(growth[scan + 1 : scan + 1 + ticks] for scan in scans), strict=True))
+
+
+def _by_greed(containers: Iterable[Container], held: Mapping[int, float]) -> list[Container]:
+    """Containers that hold memory, those that hold the most, and the most of what they were given, first."""
+    hungry = [container for container in containers if held[container.number] > 0]
+    return sorted(hungry, key=lambda each: held[each.number] * (held[each.number] / each.ram_gb), reverse=True)
 
 
 def _step(consumed: float, held: dict[int, float], there: Iterable[Container], tick: int) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .present import HiddenTruth, OperatorState, Present, Priority
 
-__all__ = ["ASSIGNABLE_STATES", "Estimate", "Operator", "Pipeline", "RuntimeStatus", "move"]
+__all__ = ["ASSIGNABLE_STATES", "HIDDEN", "Estimate", "Operator", "Pipeline", "RuntimeStatus", "move"]
 
 _PENDING = OperatorState.PENDING
 _ASSIGNED = OperatorState.ASSIGNED
@@ -31,7 +31,7 @@ class Estimate:
 
 _NO_ESTIMATE = Estimate()
 _SEGMENTS = ("get_segments", "segments", "values")
-_HIDDEN = frozenset(
+HIDDEN = frozenset(
     ("baseline_cpu_seconds", "cpu", "cpu_scaling", "cpu_seconds", "cpus", "duration", "io_seconds", "memory",
      "memory_gb", "peak_memory_gb", "ram", "ram_gb", "storage_read_gb", *_SEGMENTS)
 )  # fmt: skip
@@ -60,7 +60,7 @@ class Operator:
         self.estimate = _NO_ESTIMATE
 
     def __getattr__(self, name: str) -> Any:
-        if name in _HIDDEN:
+        if name in HIDDEN:
             truth = self.pipeline.status._present.truth
             if truth is None:
                 raise HiddenTruth(f"operator.{name} is hidden: what an operator needs is learnt by running it")

@@ -22,8 +22,9 @@ def schedule(workload, steps=None, orders=ORDERS, seed=None):
     columns, places = np.arange(orders), np.arange(count)[:, None]
     drawn = rng.integers(count, size=orders)
     steps = steps or min(50 * count, STEPS // count)
+    hot = max(COLD, HOT * min(1.0, steps / (50 * count)))  # with few steps for each there is no time to cool down
     for step in range(steps):
-        temperature = HOT * (COLD / HOT) ** (step / steps)
+        temperature = hot * (COLD / hot) ** (step / steps)
         costs, through, others = workload.move_costs(sequences, drawn)
         chosen = draw((1 - SLACK) * costs + SLACK * through, temperature, rng)
         makespans = costs[chosen, columns]

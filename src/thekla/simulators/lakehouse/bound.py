@@ -8,6 +8,8 @@ on all savings together is a lower bound on the score.
 ignore the order of operators within a pipeline (but for its critical path and its top speed), and see all pools
 merged into one resource of size 1, a mix of memory and CPUs.
 
+Where memory may be promised twice, the mix is CPUs alone. A pipeline's age limit is ignored, which only helps.
+
 **Proof.** Fix a mix ``m`` in [0, 1]. A container with ``c`` of all C CPUs and ``g`` of all R GB holds the share
 ``(1 - m) g / R + m c / C`` of the mixed resource; all containers together never hold more than 1. To complete, operator
 i needs a container of at least ``g_i`` GB for all of its ``d_i(c)`` seconds, so it uses at least ``p_i``, the minimum
@@ -38,9 +40,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from thekla.core.errors import MissingExtraError
-from thekla.simulators.lakehouse import LATENCY_WEIGHTS, Params, PipelineSpec, Trace, Work
-from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
+from .arrivals import deliveries
+from .ideal import critical_ticks
+from .params import Compat, Params
+from .statistics import LATENCY_WEIGHTS
+from .workload import CPU_SCALINGS, SCAN_GB_PER_SECOND, PipelineSpec, Segment, Trace, Work
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,27 +84,32 @@ class _Jobs:
     all_weights: float
 
 
-def penalised_latency_bound(trace: Trace, params: Params, penalty_s: float) -> float:
+def penalised_latency_bound(trace: Trace, params: Params, penalty_s: float, compat: Compat = "thekla") -> float:
     """A number of seconds below which no scheduler's penalised latency on the trace can lie.
 
     Args:
         penalty_s: What an unfinished pipeline counts, at least the duration.
+        compat: The rules, which say when pipelines are delivered.
 
     Raises:
-        MissingExtraError: numpy is not installed.
+        ModuleNotFoundError: numpy is not installed.
         ValueError: The penalty is below the duration.
     """
     if penalty_s < params.duration:
         raise ValueError(f"the penalty is {penalty_s!r} s; it must be at least the duration, {params.duration!r} s")
     numpy = _numpy()
-    return max(_bound(numpy, _jobs(numpy, trace, params, mix), params, penalty_s) for mix in _MIXES)
+    # Memory that is promised twice is no resource that containers share out, so that CPUs alone are left.
+    mixes = (1.0,) if params.allow_memory_overcommit else _MIXES
+    return max(_bound(numpy, _jobs(numpy, trace, params, mix, compat), params, penalty_s) for mix in mixes)
 
 
 def _numpy() -> Any:
     try:
         import numpy
     except ModuleNotFoundError as error:
-        raise MissingExtraError("the bound of the lakehouse", extra="problems", package="numpy") from error
+        raise ModuleNotFoundError(
+            'the bound of the lakehouse needs numpy; pip install "thekla[problems]"', name="numpy"
+        ) from error
     return numpy
 
 
@@ -221,28 +230,27 @@ def _greedy_savings(numpy: Any, dual: _Dual) -> float:
     return total
 
 
-def _jobs(numpy: Any, trace: Trace, params: Params, mix: float) -> _Jobs:
+def _jobs(numpy: Any, trace: Trace, params: Params, mix: float, compat: Compat) -> _Jobs:
     tick_s = 1.0 / params.ticks_per_second
     needs: dict[Work, tuple[int, float, float]] = {}
     rows: list[tuple[float, float, float, float, float]] = []
-    all_weights, latest = 0.0, 0
-    for pipeline in trace.pipelines:
-        latest = max(latest, math.ceil(pipeline.arrival_seconds / tick_s))
-        if latest >= params.max_ticks:
+    all_weights = 0.0
+    for arrival, pipeline in deliveries(trace, params.ticks_per_second, compat):
+        if arrival >= params.max_ticks:
             break
         weight = float(LATENCY_WEIGHTS[pipeline.priority])
         all_weights += weight
         for operator in pipeline.operators:
             if operator.work not in needs:
-                needs[operator.work] = _need(operator.work, params, mix)
+                needs[operator.work] = _need(operator.work, params, mix, compat)
         own = [needs[operator.work] for operator in pipeline.operators]
-        critical = _critical_ticks(pipeline, [ticks for ticks, _, _ in own])
-        feasible = latest + critical <= params.max_ticks
+        critical = critical_ticks(pipeline, lambda work: needs[work][0])
+        feasible = arrival + critical <= params.max_ticks
         if feasible and all(gb <= params.ram_gb_per_pool for _, gb, _ in own):
             rates = [work / (ticks * tick_s) for ticks, _, work in own]
             rate = min(1.0, max(rates) if _is_chain(pipeline) else sum(rates))
             work = sum(work for _, _, work in own)
-            rows.append((weight, latest * tick_s, (critical - 1) * tick_s, work, rate))
+            rows.append((weight, arrival * tick_s, (critical - 1) * tick_s, work, rate))
     table = numpy.array(rows, dtype=float).reshape(len(rows), 5)
     return _Jobs(
         weights=table[:, 0],
@@ -254,19 +262,18 @@ def _jobs(numpy: Any, trace: Trace, params: Params, mix: float) -> _Jobs:
     )
 
 
-def _need(work: Work, params: Params, mix: float) -> tuple[int, float, float]:
+def _need(work: Work, params: Params, mix: float, compat: Compat) -> tuple[int, float, float]:
     """Fewest ticks, least memory in GB, and least use in seconds of the mixed resource, of one operator."""
     tick_s = 1.0 / params.ticks_per_second
-    scan_ticks = int((work.storage_read_gb / SCAN_GB_PER_SECOND) / tick_s)
-    # Memory that grows with the scan may stop a little short of its size, if no tick of computing follows.
-    gb = work.memory_gb if work.memory_gb is not None else min(work.storage_read_gb, scan_ticks * tick_s * 20)
+    gb = max(_least_memory_gb(segment, tick_s) for segment in work.segments)
     memory_share = (1 - mix) * gb / (params.num_pools * params.ram_gb_per_pool)
     cpus = params.num_pools * params.cpus_per_pool
-    if work.cpu_scaling == "log":  # its time falls again towards few CPUs: one tick is all that is safe to say
+    if compat != "thekla" and any(segment.cpu_scaling == "log" for segment in work.segments):
+        # Under these rules its time falls again towards few CPUs: one tick is all that is safe to say.
         return 1, gb, tick_s * memory_share
 
     def ticks(count: float) -> int:
-        return scan_ticks + int(CPU_SCALINGS[work.cpu_scaling](work.cpu_seconds, count) / tick_s)
+        return sum(_ticks(segment, count, tick_s) for segment in work.segments)
 
     # Time falls with CPUs and their share grows: between two counts of the grid, the time of the upper one at the
     # share of the lower one is less than either truth.
@@ -278,12 +285,20 @@ def _need(work: Work, params: Params, mix: float) -> tuple[int, float, float]:
     return max(1, ticks(params.cpus_per_pool)), gb, least
 
 
-def _critical_ticks(pipeline: PipelineSpec, ticks: list[int]) -> int:
-    """Ticks of the longest path; an operator starts on the tick after its parents' last at the earliest."""
-    ends: list[int] = []
-    for operator, own in zip(pipeline.operators, ticks, strict=True):
-        ends.append(own + max((ends[parent] for parent in operator.parents), default=0))
-    return max(ends)
+def _least_memory_gb(segment: Segment, tick_s: float) -> float:
+    """Memory without which a segment cannot end, in GB."""
+    if segment.memory_gb is not None:
+        return segment.memory_gb
+    # Memory that grows with the scan may stop a little short of its size, if no tick of computing follows.
+    return min(segment.storage_read_gb, int((segment.storage_read_gb / SCAN_GB_PER_SECOND) / tick_s) * tick_s * 20)
+
+
+def _ticks(segment: Segment, cpus: float, tick_s: float) -> int:
+    if segment.cpu_scaling == "log" and cpus < 1:
+        seconds = segment.cpu_seconds / cpus
+    else:
+        seconds = CPU_SCALINGS[segment.cpu_scaling](segment.cpu_seconds, cpus)
+    return int((segment.storage_read_gb / SCAN_GB_PER_SECOND) / tick_s) + int(seconds / tick_s)
 
 
 def _is_chain(pipeline: PipelineSpec) -> bool:

@@ -1,0 +1,83 @@
+"""The prompt of a ticket, built again from the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thekla.assembly.build import build_package, build_prompts
+from thekla.assembly.sessions import folder
+from thekla.core.errors import ConfigError
+from thekla.core.journal import Asked, Started, ToldFact, payload_of, program_from_blob
+from thekla.core.program import Candidate, CandidateId
+from thekla.core.run import IMPORT, SEED, Prompt, Ticket, Told
+from thekla.storage import RunFile
+
+__all__ = ["prompt"]
+
+
+def prompt(run: str, ticket: str, runs: Path | None) -> Prompt:
+    """What the prompt builder made for a ticket of a run; a generator may add how to answer.
+
+    Raises:
+        ConfigError: There is no such run or ticket, or the ticket asked nobody.
+        StorageError: The run file cannot be read.
+    """
+    with RunFile.open(folder(runs).find(run), read_only=True) as store:
+        history = _History(store)
+        for event in store.events(store.run_id):
+            payload = payload_of(event)
+            if isinstance(payload, Started):
+                history.started = payload
+            elif isinstance(payload, Asked):
+                asked = history.ask(payload)
+                if asked.id == ticket and history.started is not None:
+                    return _built(history.started, asked, history.told)
+            elif isinstance(payload, ToldFact):
+                history.tell(payload)
+        known = ", ".join([*history.tickets][-3:]) or "none"
+        raise ConfigError(f"run {store.run_id} has no ticket {ticket!r}; the last ones are {known}")
+
+
+def _built(started: Started, ticket: Ticket, told: list[Told]) -> Prompt:
+    if ticket.operator in (SEED, IMPORT):
+        raise ConfigError(f"ticket {ticket.id!r} is a program to start from, so nobody was asked for it")
+    builder = build_prompts(started.components["prompts"])
+    return builder.build(build_package(started.problem).problem, ticket, told)
+
+
+class _History:
+    """Tickets and outcomes as they were when the journal had come so far."""
+
+    def __init__(self, store: RunFile) -> None:
+        self._store = store
+        self._candidates: dict[CandidateId, Candidate] = {}
+        self.started: Started | None = None
+        self.tickets: dict[str, Ticket] = {}
+        self.told: list[Told] = []
+
+    def ask(self, asked: Asked) -> Ticket:
+        """The ticket, with its candidates."""
+        ticket = Ticket(
+            id=asked.ticket,
+            parents=tuple(self._candidates[one] for one in asked.parents),
+            inspirations=tuple(self._candidates[one] for one in asked.inspirations),
+            operator=asked.operator,
+            hints=asked.hints,
+            route=asked.route,
+        )
+        self.tickets[ticket.id] = ticket
+        return ticket
+
+    def tell(self, fact: ToldFact) -> None:
+        """Take in an outcome."""
+        candidate = None
+        if fact.candidate is not None and fact.program is not None:
+            candidate = Candidate(
+                id=fact.candidate,
+                program=program_from_blob(self._store.blob(fact.program)),
+                parents=fact.parents,
+                operator=fact.operator,
+                generation=fact.generation,
+            )
+            self._candidates[candidate.id] = candidate
+        self.told.append(Told(ticket=self.tickets[fact.ticket], candidate=candidate, outcome=fact.outcome))
