@@ -75,6 +75,17 @@ def test_a_run_that_is_stopped_in_any_phase_ends_as_if_it_had_not_been(runs: Pat
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_run_whose_constants_are_tuned_is_resumed_as_if_it_had_not_stopped(runs: Path) -> None:
+    options = OPTIONS.model_copy(update={"tune": True, "strategy": "thekla", "evaluations": 12})
+    whole = run(options, runs=runs, observer=lambda progress: None)
+    interrupting = Interrupting("search")
+    with pytest.raises(KeyboardInterrupt):
+        run(options, runs=runs, observer=interrupting)
+    again = resume(interrupting.seen[-1].run_id, runs=runs, workers=1, observer=lambda progress: None)
+    assert chain(again.path) == chain(whole.path)
+    assert "tune" in {candidate.operator for candidate in view(whole.run_id, runs).candidates}
+
+
 def test_a_signal_after_the_run_was_closed_comes_too_late(runs: Path) -> None:
     ended = run(OPTIONS, runs=runs, observer=Interrupting("closed", signal.SIGTERM))
     assert ended.finished

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.core.evaluation import InstanceResult, Scored
@@ -127,15 +127,15 @@ def test_openevolve_draws_its_parents_with_the_published_shares() -> None:
     plant(strategy)
     for cost in (99.0, 10.0, 20.0):  # one cell: each better child takes it, and the last stays a member without one
         tell(strategy, on(cost))
-    seen = parents_of(strategy, 4000)
+    seen = parents_of(strategy, 2500)
     assert set(seen) == {"t2", "t3"}
     strategy = OpenEvolve(search_problem(direction="maximize"), seed=1, islands=1, archive=1, features=["score"])
     plant(strategy, cost=10.0)
     for cost in (20.0, 70.0):
         tell(strategy, on(cost))
-    seen = parents_of(strategy, 4000)
+    seen = parents_of(strategy, 2500)
     expected = {"s0": 0.1 + 0.0125, "t2": 0.1 + 0.7 + 0.0875}  # t2 is where t1 was when the range was smaller
-    assert {name: seen[name] / 4000 for name in seen} == pytest.approx(expected, abs=0.03)
+    assert {name: seen[name] / 2500 for name in seen} == pytest.approx(expected, abs=0.03)
 
 
 def test_openevolve_migrates_when_its_fastest_island_is_due_and_not_before() -> None:
@@ -199,9 +199,9 @@ def test_shinka_weighs_parents_by_score_and_rest() -> None:
         ticket = next(one for one in strategy.ask(60) if one.parents[0].id == parent)
         strategy.tell(Told(ticket=ticket, candidate=None, outcome=failed()))
     weights = {name: 1 / (1 + math.exp(-z)) for name, z in {"s0": 0.0, "s1": 1.0, "s2": -1.0}.items()}
-    seen = parents_of(strategy, 4000)
+    seen = parents_of(strategy, 2500)
     total = sum(weights.values())
-    assert {name: seen[name] / 4000 for name in weights} == pytest.approx(
+    assert {name: seen[name] / 2500 for name in weights} == pytest.approx(
         {name: weight / total for name, weight in weights.items()}, abs=0.03
     )
 
@@ -209,11 +209,11 @@ def test_shinka_weighs_parents_by_score_and_rest() -> None:
 def test_shinka_draws_its_kinds_of_edit_with_the_published_shares() -> None:
     strategy = Shinka(search_problem(), seed=2, pressure=0.1)
     plant(strategy)
-    alone = Counter(str(ticket.route["patch"]) for ticket in strategy.ask(3000))
-    assert alone["diff"] / 3000 == pytest.approx(2 / 3, abs=0.03)
+    alone = Counter(str(ticket.route["patch"]) for ticket in strategy.ask(2000))
+    assert alone["diff"] / 2000 == pytest.approx(2 / 3, abs=0.03)
     assert alone["cross"] == 0  # nothing to cross with
     plant(strategy, cost=90.0, name="s1")
-    kinds = Counter(str(ticket.route["patch"]) for ticket in strategy.ask(3000) if ticket.inspirations)
+    kinds = Counter(str(ticket.route["patch"]) for ticket in strategy.ask(2000) if ticket.inspirations)
     assert kinds["cross"] / sum(kinds.values()) == pytest.approx(0.1, abs=0.03)
 
 
@@ -223,8 +223,8 @@ def test_gepa_draws_in_proportion_to_the_instances_on_which_a_program_is_best() 
     plant(strategy, cost=12.0, name="s1", a=9.0, b=9.0, c=9.0, d=1.0)
     plant(strategy, cost=11.0, name="s2", a=9.0, b=1.0, c=9.0, d=9.0)  # covered by s0
     plant(strategy, cost=11.0, name="s3", a=9.0, b=9.0, c=1.0, d=9.0)
-    seen = parents_of(strategy, 4000)
-    assert {name: seen[name] / 4000 for name in seen} == pytest.approx({"s0": 0.5, "s1": 0.25, "s3": 0.25}, abs=0.03)
+    seen = parents_of(strategy, 2500)
+    assert {name: seen[name] / 2500 for name in seen} == pytest.approx({"s0": 0.5, "s1": 0.25, "s3": 0.25}, abs=0.03)
 
 
 def test_gepa_accepts_only_what_is_strictly_better_than_its_parent() -> None:
@@ -295,9 +295,9 @@ def test_reevo_crosses_twice_as_often_as_it_mutates_and_puts_the_better_first() 
     plant(strategy)
     for cost in (80.0, 90.0):
         tell(strategy, on(cost))
-    tickets = strategy.ask(3000)
+    tickets = strategy.ask(2000)
     kinds = Counter(str(ticket.route["operator"]) for ticket in tickets)
-    assert kinds["mutate"] / 3000 == pytest.approx(1 / 3, abs=0.03)
+    assert kinds["mutate"] / 2000 == pytest.approx(1 / 3, abs=0.03)
     costs = {c.id: o.scores["cost"] for c, o in strategy.best(9) if isinstance(o, Scored)}
     for ticket in tickets:
         assert [costs[one.id] for one in ticket.parents] == sorted(costs[one.id] for one in ticket.parents)
@@ -347,6 +347,7 @@ POINTS = st.lists(st.tuples(st.integers(0, 5).map(float), st.integers(0, 5).map(
 
 
 @given(points=POINTS, most=st.integers(1, 6))
+@settings(max_examples=40)
 def test_clusters_are_at_most_as_many_as_asked_for_and_within_the_points(
     points: list[tuple[float, ...]], most: int
 ) -> None:
@@ -358,6 +359,7 @@ def test_clusters_are_at_most_as_many_as_asked_for_and_within_the_points(
 
 
 @given(points=POINTS)
+@settings(max_examples=40)
 def test_fronts_divide_the_points_by_dominance(points: list[tuple[float, ...]]) -> None:
     found = fronts(points)
     assert sorted(place for front in found for place in front) == list(range(len(points)))
@@ -391,6 +393,7 @@ def two_objectives() -> Problem:
 
 @pytest.mark.parametrize("make", [Nsga2, Moead])
 @given(scores=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30))
+@settings(max_examples=40)
 def test_the_front_holds_what_nothing_beats_and_nothing_else(
     make: type[Nsga2] | type[Moead], scores: list[tuple[int, int]]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Outcome, Scored
@@ -64,6 +64,7 @@ def stalled(**settings: Any) -> Thekla:
 
 
 @given(costs=st.lists(st.floats(1, 200), min_size=1, max_size=30))
+@settings(max_examples=40)
 def test_without_its_mechanisms_it_is_greedy_search(costs: list[float]) -> None:
     mine, greedy = climber(search_problem(), seed=1), Greedy(search_problem(), seed=1)
     for strategy in (mine, greedy):
@@ -205,6 +206,7 @@ def test_who_is_best_everywhere_has_no_complement() -> None:
 
 
 @given(gains=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=20), seed=st.integers())
+@settings(max_examples=40)
 def test_a_front_draws_only_programs_that_are_best_somewhere(gains: list[tuple[int, int]], seed: int) -> None:
     front = InstanceFront(search_problem().objective)
     for number, (a, b) in enumerate(gains):
