@@ -10,6 +10,7 @@
 
     [suites.default]
     about = "what the suite is for, in one line"
+    limits.cpu_s = 1.0             # where the suite has a limit of its own
     [[suites.default.objectives]]  # see `core.problem.Objective`; the first one is optimised
     name = "penalised_latency"
 

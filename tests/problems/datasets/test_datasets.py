@@ -127,7 +127,11 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
     assert len(served.ranges) == 1
 
 
-@pytest.mark.parametrize("lies_there", [b"something else", gzip.compress(CONTENT)[:-9], gzip.compress(b"x")])
+@pytest.mark.parametrize(
+    "lies_there",
+    [b"something else", gzip.compress(CONTENT)[:-9], gzip.compress(b"x")],
+    ids=["no gzip", "cut short", "other content"],
+)
 def test_what_is_damaged_is_fetched_again(tmp_path: Path, lies_there: bytes) -> None:
     put(tmp_path, "table.csv.gz", lies_there)
     with serving(Served(CONTENT)) as address:

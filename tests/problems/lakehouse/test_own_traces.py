@@ -238,17 +238,21 @@ def test_percentile_goal_is_the_percentile_of_its_class(folder: Path) -> None:
     assert GOALS["mean_query"].score(result, setting) == pytest.approx(sum(queries) / 3)
 
 
-def test_bound_holds_for_own_traces_and_is_silent_where_it_is_not_proven(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("more", "policies"),
+    [("", ("naive", "priority", "priority-pool")), ("allow_memory_overcommit = true\n", ("naive", "overbook"))],
+    ids=["usual", "overcommit"],
+)
+def test_bound_holds_for_own_traces(folder: Path, more: str, policies: tuple[str, ...]) -> None:
+    (folder / "params.toml").write_text(PARAMS + more)
     package = OwnTracesPackage(str(folder), "penalised_latency")
     for instance in package.problem.instances[Split.TRAIN]:
         setting = package._scene(instance.id)
         (bound,) = package.bound(instance).values()
-        for policy in ("naive", "priority", "priority-pool"):
+        for policy in policies:
             result = simulate(setting.trace, builtin_policy(policy), setting.params, setting.compat)
             assert GOALS["penalised_latency"].score(result, setting) >= bound > 0
-    (folder / "params.toml").write_text(PARAMS + "allow_memory_overcommit = true\n")
-    assert OwnTracesPackage(str(folder), "penalised_latency").bound(instance) == {}
-    assert OwnTracesPackage(str(folder), "p99_query").bound(instance) == {}
+        assert OwnTracesPackage(str(folder), "p99_query").bound(instance) == {}
 
 
 def test_evaluator_digest_covers_goal_cluster_and_holdout(folder: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from thekla.core.problem import Block, Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.vocabulary import expression, statement
 
 __all__ = ["VOCABULARY", "interface"]
 
@@ -64,46 +65,38 @@ def interface() -> Interface:
     )
 
 
-def _expression(name: str, type: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="expression", type=type, text=text, doc=doc)
-
-
-def _statement(name: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="statement", type="", text=text, doc=doc)
-
-
 VOCABULARY = Vocabulary(
     blocks=(
         # What can be observed.
-        _expression("load of an expert", "tokens", "{loads: list[tokens]}[{expert: count}]", "Tokens of one expert."),
-        _expression(
+        expression("load of an expert", "tokens", "{loads: list[tokens]}[{expert: count}]", "Tokens of one expert."),
+        expression(
             "load per replica",
             "number",
             "{loads: list[tokens]}[{expert: count}] / {copies: list[count]}[{expert: count}]",
             "Tokens of each replica.",
         ),
-        _expression(
+        expression(
             "load per replica with one more",
             "number",
             "{loads: list[tokens]}[{expert: count}] / ({copies: list[count]}[{expert: count}] + 1)",
             "Tokens of each replica if there were one more.",
         ),
-        _expression("mean load", "number", "sum({loads: list[tokens]}) / len({loads: list[tokens]})", "Of all."),
-        _expression("spare slots", "count", "{s: Balancer}.slots - {s: Balancer}.experts", "Slots for more replicas."),
-        _expression(
+        expression("mean load", "number", "sum({loads: list[tokens]}) / len({loads: list[tokens]})", "Of all."),
+        expression("spare slots", "count", "{s: Balancer}.slots - {s: Balancer}.experts", "Slots for more replicas."),
+        expression(
             "largest by a number", "count", "max(range({times: count}), key=lambda each: {key: number})", "An index."
         ),
-        _expression(
+        expression(
             "smallest by a number", "count", "min(range({times: count}), key=lambda each: {key: number})", "An index."
         ),
-        _expression(
+        expression(
             "emptiest GPU with room",
             "count",
             "min((gpu for gpu in range({s: Balancer}.gpus) if len({on: list[list[count]]}[gpu]) < "
             "{s: Balancer}.slots_per_gpu), key=lambda gpu: {totals: list[number]}[gpu])",
             "The least loaded GPU with a free slot.",
         ),
-        _expression(
+        expression(
             "back and forth",
             "count",
             "{number: count} % {times: count} if {number: count} // {times: count} % 2 == 0 "
@@ -111,20 +104,20 @@ VOCABULARY = Vocabulary(
             "Numbers that run up, then down again.",
         ),
         # Small idioms.
-        _statement(
+        statement(
             "sort by load",
             "{experts: list[count]}.sort(key=lambda each: -{loads: list[tokens]}[each])",
             "Most loaded first.",
         ),
-        _statement("sort by a number", "{experts: list[count]}.sort(key=lambda each: {key: number})", "In its order."),
-        _statement("one more replica", "{copies: list[count]}[{expert: count}] += 1", "Count a replica."),
-        _statement(
+        statement("sort by a number", "{experts: list[count]}.sort(key=lambda each: {key: number})", "In its order."),
+        statement("one more replica", "{copies: list[count]}[{expert: count}] += 1", "Count a replica."),
+        statement(
             "add to a total",
             "{totals: list[number]}[{gpu: count}] += {value: number}",
             "Keep the load of a GPU.",
         ),
-        _statement("put on a GPU", "{on: list[list[count]]}[{gpu: count}].append({expert: count})", "Use a slot."),
-        _statement(
+        statement("put on a GPU", "{on: list[list[count]]}[{gpu: count}].append({expert: count})", "Use a slot."),
+        statement(
             "smooth a load",
             "{smooth: list[number]}[{expert: count}] += {share: share} * "
             "({loads: list[tokens]}[{expert: count}] - {smooth: list[number]}[{expert: count}])",

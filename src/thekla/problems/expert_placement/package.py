@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from inspect import getsource
 
-from thekla.core.errors import ProblemError
-from thekla.core.evaluation import InstanceResult, Limits
+from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
 from thekla.problems import speed
+from thekla.problems.package import FolderPackage
 from thekla.problems.speed import RELATIVE_CPU
 
 from . import FOLDER
@@ -66,12 +65,10 @@ _SOURCES = {
 }
 
 
-class ExpertPlacementPackage:
-    """One suite of expert placement; see `thekla.core.protocols.ProblemPackage`."""
+class ExpertPlacementPackage(FolderPackage):
+    """One suite of expert placement."""
 
-    def __init__(self, suite: str) -> None:
-        self._suite = suite
-        (self._objective,) = FOLDER.objectives(suite)
+    folder = FOLDER
 
     @cached_property
     def problem(self) -> Problem:
@@ -93,23 +90,12 @@ class ExpertPlacementPackage:
             published=FOLDER.published(self._suite),
         )
 
-    @property
-    def suites(self) -> Mapping[str, str]:
-        """All suites of the problem, each with a line on what it is for."""
-        return FOLDER.suites
-
     @cached_property
     def referee(self) -> BalanceReferee | SpeedReferee:
         """The trusted judge."""
         if self._objective.name == RELATIVE_CPU:
             return SpeedReferee(FOLDER.program("baselines/lpt.py"))
         return BalanceReferee()
-
-    @property
-    def limits(self) -> Limits:
-        """What one guest may use."""
-        cpu_s = FOLDER.data["suites"][self._suite].get("cpu_s", FOLDER.limits.cpu_s)
-        return replace(FOLDER.limits, cpu_s=cpu_s)
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -142,7 +128,7 @@ class ExpertPlacementPackage:
             ProblemError: The baseline is not an oracle of this suite.
         """
         if baseline.role != "oracle" or self._objective.name == RELATIVE_CPU:
-            raise ProblemError(f"baseline {baseline.name!r} is no oracle of suite {self._suite!r}; run it in a guest")
+            return super().judge_on_host(baseline, instance, seed=seed)
         setting = scene(instance.id)
         return judge_plans(setting, clairvoyant(FOLDER.text("baselines/lpt.py"), setting))
 

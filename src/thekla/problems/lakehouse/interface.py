@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from thekla.core.problem import Block, Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.vocabulary import expression, statement
 from thekla.simulators.lakehouse import guest_source
 
 __all__ = ["VOCABULARY", "interface"]
@@ -237,118 +238,108 @@ def interface() -> Interface:
     )
 
 
-def _expression(name: str, type: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="expression", type=type, text=text, doc=doc)
-
-
-def _statement(name: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="statement", type="", text=text, doc=doc)
-
-
 VOCABULARY = Vocabulary(
     blocks=(
         # What can be observed.
-        _expression("free cpus", "cpu", "{pool: Pool}.avail_cpu_pool", "CPUs free in a pool."),
-        _expression("free memory", "gb", "{pool: Pool}.avail_ram_pool", "Memory free in a pool."),
-        _expression("all cpus", "cpu", "{pool: Pool}.max_cpu_pool", "CPUs of a pool."),
-        _expression("all memory", "gb", "{pool: Pool}.max_ram_pool", "Memory of a pool."),
-        _expression("containers in use", "count", "len({pool: Pool}.active_containers)", "Containers of a pool."),
-        _expression("remaining", "count", "{pipeline: Pipeline}.remaining_operators", "Operators not complete."),
-        _expression("total", "count", "{pipeline: Pipeline}.total_operators", "Operators of a pipeline."),
-        _expression("waiting", "seconds", "{pipeline: Pipeline}.waiting_seconds", "Time since the arrival."),
-        _expression("arrival", "seconds", "{pipeline: Pipeline}.arrival_seconds", "Time of the arrival."),
-        _expression("class", "Priority", "{pipeline: Pipeline}.priority", "Class of a pipeline."),
-        _expression("rank of the class", "number", "int({pipeline: Pipeline}.priority)", "1, 2 or 3; queries are 1."),
-        _expression("had failures", "bool", "{pipeline: Pipeline}.has_failures", "Whether memory ran out before."),
-        _expression("failures", "count", "{op: Operator}.failures", "How often an operator ran out of memory."),
-        _expression("children", "count", "len({op: Operator}.children)", "Operators that wait for one."),
-        _expression("first try", "bool", "{op: Operator}.last_ram_gb is None", "Whether an operator never failed."),
+        expression("free cpus", "cpu", "{pool: Pool}.avail_cpu_pool", "CPUs free in a pool."),
+        expression("free memory", "gb", "{pool: Pool}.avail_ram_pool", "Memory free in a pool."),
+        expression("all cpus", "cpu", "{pool: Pool}.max_cpu_pool", "CPUs of a pool."),
+        expression("all memory", "gb", "{pool: Pool}.max_ram_pool", "Memory of a pool."),
+        expression("containers in use", "count", "len({pool: Pool}.active_containers)", "Containers of a pool."),
+        expression("remaining", "count", "{pipeline: Pipeline}.remaining_operators", "Operators not complete."),
+        expression("total", "count", "{pipeline: Pipeline}.total_operators", "Operators of a pipeline."),
+        expression("waiting", "seconds", "{pipeline: Pipeline}.waiting_seconds", "Time since the arrival."),
+        expression("arrival", "seconds", "{pipeline: Pipeline}.arrival_seconds", "Time of the arrival."),
+        expression("class", "Priority", "{pipeline: Pipeline}.priority", "Class of a pipeline."),
+        expression("rank of the class", "number", "int({pipeline: Pipeline}.priority)", "1, 2 or 3; queries are 1."),
+        expression("had failures", "bool", "{pipeline: Pipeline}.has_failures", "Whether memory ran out before."),
+        expression("failures", "count", "{op: Operator}.failures", "How often an operator ran out of memory."),
+        expression("children", "count", "len({op: Operator}.children)", "Operators that wait for one."),
+        expression("first try", "bool", "{op: Operator}.last_ram_gb is None", "Whether an operator never failed."),
         # Sizes.
-        _expression("share of cpus", "cpu", "{pool: Pool}.max_cpu_pool // {parts: count}", "An equal part of a pool."),
-        _expression("share of memory", "gb", "{pool: Pool}.max_ram_pool // {parts: count}", "An equal part of a pool."),
-        _expression("doubled size", "gb", "2 * ({op: Operator}.last_ram_gb or {first: gb})", "Double what failed."),
-        _expression(
+        expression("share of cpus", "cpu", "{pool: Pool}.max_cpu_pool // {parts: count}", "An equal part of a pool."),
+        expression("share of memory", "gb", "{pool: Pool}.max_ram_pool // {parts: count}", "An equal part of a pool."),
+        expression("doubled size", "gb", "2 * ({op: Operator}.last_ram_gb or {first: gb})", "Double what failed."),
+        expression(
             "cpus like memory",
             "cpu",
             "{pool: Pool}.max_cpu_pool * {ram: gb} // {pool: Pool}.max_ram_pool",
             "The same share of the CPUs as of the memory.",
         ),
-        _statement("cap a size", "{size: gb} = min({size: gb}, {limit: gb})", "Ask for no more memory than a limit."),
-        _statement(
-            "cap the cpus", "{size: cpu} = min({size: cpu}, {limit: cpu})", "Ask for no more CPUs than a limit."
-        ),
-        _statement("raise a size", "{size: gb} = max({size: gb}, {least: gb})", "Ask for at least so much memory."),
-        _statement(
+        statement("cap a size", "{size: gb} = min({size: gb}, {limit: gb})", "Ask for no more memory than a limit."),
+        statement("cap the cpus", "{size: cpu} = min({size: cpu}, {limit: cpu})", "Ask for no more CPUs than a limit."),
+        statement("raise a size", "{size: gb} = max({size: gb}, {least: gb})", "Ask for at least so much memory."),
+        statement(
             "grow after a failure",
             "if {op: Operator}.last_ram_gb is not None:\n    {size: gb} = 2 * {op: Operator}.last_ram_gb",
             "Double the memory of an operator that ran out of it.",
         ),
         # Guards.
-        _statement(
+        statement(
             "skip what does not fit",
             "if {size: gb} > {free: gb}:\n    continue",
             "Leave an operator for later when less memory is free than it should get.",
         ),
-        _statement(
+        statement(
             "skip without cpus",
             "if {size: cpu} > {free: cpu}:\n    continue",
             "Leave an operator for later when fewer CPUs are free than it should get.",
         ),
-        _statement("stop when little is left", "if {free: gb} < {least: gb}:\n    break", "End a loop on low memory."),
-        _statement(
+        statement("stop when little is left", "if {free: gb} < {least: gb}:\n    break", "End a loop on low memory."),
+        statement(
             "give up after failures",
             "if {op: Operator}.failures >= {limit: count}:\n    continue",
             "Try an operator no more than so often.",
         ),
-        _statement(
+        statement(
             "skip complete pipelines",
             "if {pipeline: Pipeline}.remaining_operators == 0:\n    continue",
             "Pass over what is done.",
         ),
         # Orders.
-        _statement(
+        statement(
             "sort a queue",
             "{queue: list[Pipeline]}.sort(key=lambda item: {key: number})",
             "Serve pipelines in the order of a number.",
         ),
-        _statement(
+        statement(
             "sort by two keys",
             "{queue: list[Pipeline]}.sort(key=lambda item: ({first: number}, {second: number}))",
             "Serve pipelines in the order of a number, equal ones by another.",
         ),
-        _statement(
+        statement(
             "sort operators",
             "{ops: list[Operator]}.sort(key=lambda item: {key: number})",
             "Serve operators in the order of a number.",
         ),
-        _expression(
+        expression(
             "roomiest pool",
             "Pool",
             "max({pools: list[Pool]}, key=lambda each: each.avail_ram_pool)",
             "Most free memory.",
         ),
         # Loops, memory of the policy's own, and actions.
-        _expression(
+        expression(
             "ready operators",
             "list[Operator]",
             "{status: RuntimeStatus}.get_ops(ASSIGNABLE_STATES, require_parents_complete=True)",
             "Operators of a pipeline that may start now.",
         ),
-        _statement(
+        statement(
             "remember a size by class",
             "for result in {results: list[ExecutionResult]}:\n"
             "    if result.failed():\n"
             "        {table: dict[Priority, gb]}[result.priority] = 2 * result.ram",
             "Keep, per class, twice the size that last was too small.",
         ),
-        _statement(
+        statement(
             "start a container",
             "{assignments: list[Assignment]}.append("
             "Assignment([{op: Operator}], {cpus: cpu}, {ram: gb}, {pipeline: Pipeline}.priority, "
             "{pool: Pool}.pool_id))",
             "Ask for a container for one operator.",
         ),
-        _statement("wake up", "{s: Scheduler}.wake_after({delay: seconds})", "Ask to be called again after a while."),
+        statement("wake up", "{s: Scheduler}.wake_after({delay: seconds})", "Ask to be called again after a while."),
     )
 )
 """Building blocks for generators without a model: what can be observed and done, and small idioms; no policy."""

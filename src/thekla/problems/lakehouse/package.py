@@ -8,11 +8,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
+from thekla.core.errors import ConfigError, MissingExtraError
 from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem, Split, Stage
 from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
+from thekla.problems.package import FolderPackage
 from thekla.simulators.lakehouse import Settings, oracle_policy, penalised_latency_bound, policy_source
 
 from .goals import GOALS, PENALTY, Goal, penalty_seconds
@@ -80,16 +81,16 @@ def build(suite: str = "default", *, traces: str = "", objective: str = "", para
 @lru_cache(maxsize=8)
 def _listed(suite: str) -> LakehousePackage:
     """The package of a suite, made once per process."""
-    _FOLDER.require_suite(suite)
     return LakehousePackage(suite)
 
 
-class LakehousePackage:
-    """One suite of the lakehouse; see `thekla.core.protocols.ProblemPackage`."""
+class LakehousePackage(FolderPackage):
+    """One suite of the lakehouse."""
+
+    folder = _FOLDER
 
     def __init__(self, suite: str, *, objective: Objective | None = None, scene: Scenes = scene) -> None:
-        self._suite = suite
-        self._objective = objective or _FOLDER.objectives(suite)[0]
+        super().__init__(suite, objective=objective)
         self._scene = scene
 
     @cached_property
@@ -128,20 +129,10 @@ class LakehousePackage:
             fixed_holdout=fixed_holdout,
         )
 
-    @property
-    def suites(self) -> Mapping[str, str]:
-        """All suites of the problem, each with a line on what it is for."""
-        return _FOLDER.suites
-
     @cached_property
     def referee(self) -> LakehouseReferee:
         """The trusted judge."""
         return LakehouseReferee(self._objective.name, self._scene)
-
-    @property
-    def limits(self) -> Limits:
-        """What one guest may use."""
-        return _FOLDER.limits
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -175,11 +166,6 @@ class LakehousePackage:
             ),
         )
 
-    @cached_property
-    def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
-        return _FOLDER.evaluator_digest(self._suite)
-
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
@@ -191,7 +177,7 @@ class LakehousePackage:
             ProblemError: The baseline is not an oracle of this problem.
         """
         if baseline.name != "exact-fifo":
-            raise ProblemError(f"baseline {baseline.name!r} is no oracle of the lakehouse; run it in a guest")
+            return super().judge_on_host(baseline, instance, seed=seed)
         setting = self._scene(instance.id)
         return judge_scheduler(oracle_policy(setting.trace), setting, self._objective.name)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from thekla.core.problem import Block, Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.vocabulary import expression, statement
 
 __all__ = ["VOCABULARY", "interface"]
 
@@ -80,55 +81,47 @@ def interface() -> Interface:
     )
 
 
-def _expression(name: str, type: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="expression", type=type, text=text, doc=doc)
-
-
-def _statement(name: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="statement", type="", text=text, doc=doc)
-
-
 VOCABULARY = Vocabulary(
     blocks=(
         # What can be observed.
-        _expression("rows", "count", "{table: Table}.rows", "Rows of the table."),
-        _expression("distinct values", "count", "{field: Field}.distinct", "Distinct values of a field."),
-        _expression("most frequent", "count", "{field: Field}.largest", "Rows of a field's most frequent value."),
-        _expression("mean length", "length", "{field: Field}.mean_length", "Length of a field in a row."),
-        _expression("total length", "length", "{field: Field}.total_length", "Length of a field over all rows."),
-        _expression("distinct length", "length", "{field: Field}.distinct_length", "Length of a field's values."),
-        _expression("repeated length", "length", "{field: Field}.repeated_length", "Length that could be saved."),
-        _expression(
+        expression("rows", "count", "{table: Table}.rows", "Rows of the table."),
+        expression("distinct values", "count", "{field: Field}.distinct", "Distinct values of a field."),
+        expression("most frequent", "count", "{field: Field}.largest", "Rows of a field's most frequent value."),
+        expression("mean length", "length", "{field: Field}.mean_length", "Length of a field in a row."),
+        expression("total length", "length", "{field: Field}.total_length", "Length of a field over all rows."),
+        expression("distinct length", "length", "{field: Field}.distinct_length", "Length of a field's values."),
+        expression("repeated length", "length", "{field: Field}.repeated_length", "Length that could be saved."),
+        expression(
             "rows per value", "number", "{table: Table}.rows / {field: Field}.distinct", "How often a value repeats."
         ),
-        _expression(
+        expression(
             "combinations",
             "count",
             "{table: Table}.combinations({fields: list[Field]})",
             "Distinct combinations of some fields.",
         ),
-        _expression(
+        expression(
             "length behind others",
             "length",
             "{table: Table}.prefix_length({fields: list[Field]}, {field: Field})",
             "What is read of a field that follows some others.",
         ),
         # Orders.
-        _statement(
+        statement(
             "sort fields",
             "{fields: list[Field]}.sort(key=lambda item: {key: number})",
             "Put the fields in the order of a number.",
         ),
-        _statement(
+        statement(
             "sort fields by two keys",
             "{fields: list[Field]}.sort(key=lambda item: ({first: number}, {second: number}))",
             "Put the fields in the order of a number, equal ones of another.",
         ),
-        _statement("turn the fields round", "{fields: list[Field]}.reverse()", "Put the last field first."),
-        _expression(
+        statement("turn the fields round", "{fields: list[Field]}.reverse()", "Put the last field first."),
+        expression(
             "sorted rows", "list[Row]", "{table: Table}.sorted_rows({fields: list[Field]})", "Rows sorted by fields."
         ),
-        _expression(
+        expression(
             "least field",
             "Field",
             "min({fields: list[Field]}, key=lambda each: {key: number})",

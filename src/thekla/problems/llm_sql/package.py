@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from inspect import getsource
 from typing import Any
 
-from thekla.core.errors import ProblemError
-from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Measure, Problem, Stage
 from thekla.core.program import Program
 from thekla.core.protocols import Referee
 from thekla.problems import speed
 from thekla.problems.folder import ProblemFolder
+from thekla.problems.package import FolderPackage
 from thekla.problems.speed import TIMING_MEASURES
 
 from .interface import VOCABULARY, interface
@@ -44,17 +42,18 @@ def build(suite: str = "default") -> LlmSqlPackage:
     Raises:
         ConfigError: There is no such suite.
     """
-    _FOLDER.require_suite(suite)
     return LlmSqlPackage(suite)
 
 
-class LlmSqlPackage:
-    """One suite of LLM-SQL; see `thekla.core.protocols.ProblemPackage`."""
+class LlmSqlPackage(FolderPackage):
+    """One suite of LLM-SQL."""
 
-    def __init__(self, suite: str) -> None:
-        self._suite = suite
-        self._data: Mapping[str, Any] = _FOLDER.data["suites"][suite]
-        (self._objective,) = _FOLDER.objectives(suite)
+    folder = _FOLDER
+
+    @property
+    def _data(self) -> Mapping[str, Any]:
+        """What `problem.toml` says of the suite."""
+        return _FOLDER.data["suites"][self._suite]  # type: ignore[no-any-return]  # of a TOML file
 
     @cached_property
     def problem(self) -> Problem:
@@ -75,22 +74,12 @@ class LlmSqlPackage:
             published=_FOLDER.published(self._suite),
         )
 
-    @property
-    def suites(self) -> Mapping[str, str]:
-        """All suites of the problem, each with a line on what it is for."""
-        return _FOLDER.suites
-
     @cached_property
     def referee(self) -> Referee:
         """The trusted judge; in suite `speed` one that compares."""
         if self._suite == "speed":
             return LlmSqlRaceReferee(_FOLDER.program(self._data["reference"]))
         return LlmSqlReferee(self._objective.name)
-
-    @cached_property
-    def limits(self) -> Limits:
-        """What one guest may use: less CPU time in a suite of small tables."""
-        return replace(_FOLDER.limits, **self._data.get("limits", {}))
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -121,14 +110,6 @@ class LlmSqlPackage:
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
-
-    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
-        """Nothing: this problem has no hidden truth, hence no oracle.
-
-        Raises:
-            ProblemError: Always.
-        """
-        raise ProblemError(f"baseline {baseline.name!r} is no oracle: llm-sql hides nothing; run it in a guest")
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """100 points are a proven bound on every table, and no time takes none; none is known for the hit rate."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from thekla.core.problem import Block, Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.vocabulary import expression, statement
 
 __all__ = ["VOCABULARY", "interface"]
 
@@ -74,76 +75,68 @@ def interface() -> Interface:
     )
 
 
-def _expression(name: str, type: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="expression", type=type, text=text, doc=doc)
-
-
-def _statement(name: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="statement", type="", text=text, doc=doc)
-
-
 VOCABULARY = Vocabulary(
     blocks=(
         # What can be observed.
-        _expression("size", "gb", "{shard: Shard}.size_gb", "Memory of a shard."),
-        _expression("load", "load", "{shard: Shard}.load", "Load of a shard."),
-        _expression("load per size", "number", "{shard: Shard}.load / {shard: Shard}.size_gb", "Load per GB."),
-        _expression(
+        expression("size", "gb", "{shard: Shard}.size_gb", "Memory of a shard."),
+        expression("load", "load", "{shard: Shard}.load", "Load of a shard."),
+        expression("load per size", "number", "{shard: Shard}.load / {shard: Shard}.size_gb", "Load per GB."),
+        expression(
             "size and load",
             "number",
             "{shard: Shard}.size_gb + {weight: number} * {shard: Shard}.load",
             "Memory plus what its load is worth in memory.",
         ),
-        _expression("free memory", "gb", "{gpu: Gpu}.free_gb", "Memory that is left."),
-        _expression("load of a GPU", "load", "{gpu: Gpu}.load", "Load of what lies on it."),
-        _expression("pressure", "pressure", "{gpu: Gpu}.pressure", "Load over free memory."),
-        _expression("pressure after", "pressure", "{gpu: Gpu}.pressure_with({shard: Shard})", "If it had the shard."),
-        _expression("pressure before", "pressure", "{gpu: Gpu}.pressure_without({shard: Shard})", "If it had it not."),
-        _expression("shards on a GPU", "count", "len({gpu: Gpu}.shards)", "How many lie on it."),
-        _expression(
+        expression("free memory", "gb", "{gpu: Gpu}.free_gb", "Memory that is left."),
+        expression("load of a GPU", "load", "{gpu: Gpu}.load", "Load of what lies on it."),
+        expression("pressure", "pressure", "{gpu: Gpu}.pressure", "Load over free memory."),
+        expression("pressure after", "pressure", "{gpu: Gpu}.pressure_with({shard: Shard})", "If it had the shard."),
+        expression("pressure before", "pressure", "{gpu: Gpu}.pressure_without({shard: Shard})", "If it had it not."),
+        expression("shards on a GPU", "count", "len({gpu: Gpu}.shards)", "How many lie on it."),
+        expression(
             "shortfall",
             "number",
             "{gpu: Gpu}.load + {shard: Shard}.load "
             "- {target: pressure} * ({gpu: Gpu}.free_gb - {shard: Shard}.size_gb)",
             "By how much a GPU with the shard would exceed a pressure; negative is room.",
         ),
-        _expression("stays", "bool", "{shard: Shard}.before is {gpu: Gpu}", "Whether the shard was there before."),
-        _expression("total load", "load", "sum(each.load for each in {shards: list[Shard]})", "Of many shards."),
-        _expression("total size", "gb", "sum(each.size_gb for each in {shards: list[Shard]})", "Of many shards."),
+        expression("stays", "bool", "{shard: Shard}.before is {gpu: Gpu}", "Whether the shard was there before."),
+        expression("total load", "load", "sum(each.load for each in {shards: list[Shard]})", "Of many shards."),
+        expression("total size", "gb", "sum(each.size_gb for each in {shards: list[Shard]})", "Of many shards."),
         # Choices.
-        _expression(
+        expression(
             "room for a shard",
             "list[Gpu]",
             "[each for each in {gpus: list[Gpu]} if each.fits({shard: Shard})]",
             "GPUs on which a shard may lie.",
         ),
-        _expression("least GPU", "Gpu", "min({gpus: list[Gpu]}, key=lambda each: {key: number})", "By a number."),
-        _expression("most pressed", "Gpu", "max({gpus: list[Gpu]}, key=lambda each: each.pressure)", "The worst GPU."),
-        _expression("least pressed", "Gpu", "min({gpus: list[Gpu]}, key=lambda each: each.pressure)", "The best GPU."),
-        _expression("largest shard", "Shard", "max({shards: list[Shard]}, key=lambda each: {key: number})", "By one."),
+        expression("least GPU", "Gpu", "min({gpus: list[Gpu]}, key=lambda each: {key: number})", "By a number."),
+        expression("most pressed", "Gpu", "max({gpus: list[Gpu]}, key=lambda each: each.pressure)", "The worst GPU."),
+        expression("least pressed", "Gpu", "min({gpus: list[Gpu]}, key=lambda each: each.pressure)", "The best GPU."),
+        expression("largest shard", "Shard", "max({shards: list[Shard]}, key=lambda each: {key: number})", "By one."),
         # Orders and moves.
-        _statement("sort", "{shards: list[Shard]}.sort(key=lambda each: {key: number})", "Place by a number."),
-        _statement(
+        statement("sort", "{shards: list[Shard]}.sort(key=lambda each: {key: number})", "Place by a number."),
+        statement(
             "sort by two keys",
             "{shards: list[Shard]}.sort(key=lambda each: ({first: number}, {second: number}))",
             "Place by a number, equal ones by another.",
         ),
-        _statement("put", "{gpu: Gpu}.add({shard: Shard})", "Put a shard on a GPU."),
-        _statement(
+        statement("put", "{gpu: Gpu}.add({shard: Shard})", "Put a shard on a GPU."),
+        statement(
             "move if better",
             "if {gpu: Gpu}.fits({shard: Shard}) and {gpu: Gpu}.pressure_with({shard: Shard}) < {limit: pressure}:\n"
             "    {gpu: Gpu}.add({shard: Shard})",
             "Move a shard to where the pressure stays below a limit.",
         ),
-        _statement(
+        statement(
             "relieve",
             "for each in list({gpu: Gpu}.shards):\n"
             "    if {other: Gpu}.fits(each) and {other: Gpu}.pressure_with(each) < {gpu: Gpu}.pressure:\n"
             "        {other: Gpu}.add(each)",
             "Move what may go from one GPU to another that stays less pressed.",
         ),
-        _statement("skip what does not fit", "if not {gpu: Gpu}.fits({shard: Shard}):\n    continue", "Guard."),
-        _statement("end a loop", "if {value: pressure} >= {limit: pressure}:\n    break", "Stop at a limit."),
+        statement("skip what does not fit", "if not {gpu: Gpu}.fits({shard: Shard}):\n    continue", "Guard."),
+        statement("end a loop", "if {value: pressure} >= {limit: pressure}:\n    break", "Stop at a limit."),
     )
 )
 """Building blocks for generators without a model: what can be observed and done, and small idioms; no policy."""

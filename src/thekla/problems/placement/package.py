@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 
-from thekla.core.errors import ProblemError
-from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
 from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
+from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import BOUNDS, PlacementReferee
@@ -87,16 +85,13 @@ def build(suite: str = "default") -> PlacementPackage:
     Raises:
         ConfigError: There is no such suite.
     """
-    _FOLDER.require_suite(suite)
     return PlacementPackage(suite)
 
 
-class PlacementPackage:
-    """One suite of model placement; see `thekla.core.protocols.ProblemPackage`."""
+class PlacementPackage(FolderPackage):
+    """One suite of model placement."""
 
-    def __init__(self, suite: str) -> None:
-        self._suite = suite
-        (self._objective,) = _FOLDER.objectives(suite)
+    folder = _FOLDER
 
     @cached_property
     def problem(self) -> Problem:
@@ -116,21 +111,10 @@ class PlacementPackage:
             published=_FOLDER.published(self._suite),
         )
 
-    @property
-    def suites(self) -> Mapping[str, str]:
-        """All suites of the problem, each with a line on what it is for."""
-        return _FOLDER.suites
-
     @cached_property
     def referee(self) -> PlacementReferee:
         """The trusted judge."""
         return PlacementReferee(self._objective.name)
-
-    @property
-    def limits(self) -> Limits:
-        """What one guest may use."""
-        cpu_s = _FOLDER.data["suites"][self._suite].get("cpu_s", _FOLDER.limits.cpu_s)
-        return replace(_FOLDER.limits, cpu_s=cpu_s)
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
@@ -146,22 +130,9 @@ class PlacementPackage:
             for path, role, description in _LADDERS[self._suite]
         )
 
-    @cached_property
-    def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, and the versions of Python and numpy."""
-        return _FOLDER.evaluator_digest(self._suite)
-
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
-
-    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
-        """Nothing: no baseline needs hidden truth.
-
-        Raises:
-            ProblemError: Always.
-        """
-        raise ProblemError(f"placement has no oracle; run baseline {baseline.name!r} in a guest")
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """The points of the proven optimum, or an efficiency of 1."""

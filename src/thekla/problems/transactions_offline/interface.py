@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from thekla.core.problem import Block, Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.vocabulary import expression, statement
 from thekla.simulators.transactions import guest_source
 
 __all__ = ["OPERATION", "SCHEDULE", "TRANSACTION", "VOCABULARY", "interface"]
@@ -138,68 +139,60 @@ def interface() -> Interface:
     )
 
 
-def _expression(name: str, type: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="expression", type=type, text=text, doc=doc)
-
-
-def _statement(name: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="statement", type="", text=text, doc=doc)
-
-
 VOCABULARY = Vocabulary(
     blocks=(
         # What can be observed.
-        _expression("length", "slots", "{txn: Transaction}.length", "Slots that a transaction takes."),
-        _expression("operations", "count", "len({txn: Transaction}.operations)", "How often it accesses data."),
-        _expression(
+        expression("length", "slots", "{txn: Transaction}.length", "Slots that a transaction takes."),
+        expression("operations", "count", "len({txn: Transaction}.operations)", "How often it accesses data."),
+        expression(
             "writes",
             "count",
             "sum(each.is_write for each in {txn: Transaction}.operations)",
             "How often a transaction writes.",
         ),
-        _expression(
+        expression(
             "last write",
             "slots",
             "max((each.position for each in {txn: Transaction}.operations if each.is_write), default=0)",
             "The last position that writes.",
         ),
-        _expression(
+        expression(
             "first access",
             "slots",
             "min((each.position for each in {txn: Transaction}.operations), default=0)",
             "The first position that accesses data.",
         ),
-        _expression("makespan so far", "slots", "{schedule: Schedule}.makespan", "The last slot in use."),
-        _expression("makespan after", "slots", "{schedule: Schedule}.probe({txn: Transaction})", "If it came next."),
-        _expression("start", "slots", "{schedule: Schedule}.start({txn: Transaction})", "Where it would start."),
-        _expression(
+        expression("makespan so far", "slots", "{schedule: Schedule}.makespan", "The last slot in use."),
+        expression("makespan after", "slots", "{schedule: Schedule}.probe({txn: Transaction})", "If it came next."),
+        expression("start", "slots", "{schedule: Schedule}.start({txn: Transaction})", "Where it would start."),
+        expression(
             "end",
             "slots",
             "{schedule: Schedule}.start({txn: Transaction}) + {txn: Transaction}.length",
             "Where it would end.",
         ),
-        _expression("cost", "slots", "{workload: Workload}.cost({order: list[Transaction]})", "The makespan."),
-        _expression("left", "count", "len({left: list[Transaction]})", "How many transactions are in a list."),
+        expression("cost", "slots", "{workload: Workload}.cost({order: list[Transaction]})", "The makespan."),
+        expression("left", "count", "len({left: list[Transaction]})", "How many transactions are in a list."),
         # Choices.
-        _expression(
+        expression(
             "least of all",
             "Transaction",
             "min({left: list[Transaction]}, key=lambda item: {key: number})",
             "The transaction for which a number is least.",
         ),
-        _expression(
+        expression(
             "least, then least",
             "Transaction",
             "min({left: list[Transaction]}, key=lambda item: ({first: number}, {second: number}))",
             "The transaction for which a number is least, equal ones by another.",
         ),
-        _expression(
+        expression(
             "some of them",
             "list[Transaction]",
             "{left: list[Transaction]}[:{count: count}]",
             "The first so many of a list.",
         ),
-        _expression(
+        expression(
             "cheapest place",
             "int",
             "min(enumerate({workload: Workload}.insertion_costs({order: list[Transaction]}, {txn: Transaction})), "
@@ -207,19 +200,19 @@ VOCABULARY = Vocabulary(
             "Where one more transaction costs least.",
         ),
         # Orders.
-        _statement("sort", "{left: list[Transaction]}.sort(key=lambda item: {key: number})", "By a number."),
-        _statement(
+        statement("sort", "{left: list[Transaction]}.sort(key=lambda item: {key: number})", "By a number."),
+        statement(
             "sort by two",
             "{left: list[Transaction]}.sort(key=lambda item: ({first: number}, {second: number}))",
             "By a number, equal ones by another.",
         ),
-        _statement("reverse", "{order: list[Transaction]}.reverse()", "Turn a list around."),
-        _statement(
+        statement("reverse", "{order: list[Transaction]}.reverse()", "Turn a list around."),
+        statement(
             "insert",
             "{order: list[Transaction]}.insert({place: int}, {txn: Transaction})",
             "Put a transaction at a place of an order.",
         ),
-        _statement("place next", "{schedule: Schedule}.append({txn: Transaction})", "Place a transaction."),
+        statement("place next", "{schedule: Schedule}.append({txn: Transaction})", "Place a transaction."),
     )
 )
 """Building blocks for generators without a model: what can be observed and small idioms; no whole algorithm."""

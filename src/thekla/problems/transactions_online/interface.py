@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from thekla.core.problem import Block, Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
 from thekla.problems.transactions_offline.interface import OPERATION, TRANSACTION
+from thekla.problems.vocabulary import expression, statement
 from thekla.simulators.transactions import online_guest_source
 
 __all__ = ["VOCABULARY", "interface"]
@@ -80,65 +81,57 @@ def interface() -> Interface:
     )
 
 
-def _expression(name: str, type: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="expression", type=type, text=text, doc=doc)
-
-
-def _statement(name: str, text: str, doc: str) -> Block:
-    return Block(name=name, kind="statement", type="", text=text, doc=doc)
-
-
 VOCABULARY = Vocabulary(
     blocks=(
         # What can be observed.
-        _expression("length", "slots", "{txn: Transaction}.length", "Slots that a transaction takes."),
-        _expression("operations", "count", "len({txn: Transaction}.operations)", "How often it accesses data."),
-        _expression(
+        expression("length", "slots", "{txn: Transaction}.length", "Slots that a transaction takes."),
+        expression("operations", "count", "len({txn: Transaction}.operations)", "How often it accesses data."),
+        expression(
             "writes",
             "count",
             "sum(each.is_write for each in {txn: Transaction}.operations)",
             "How often a transaction writes.",
         ),
-        _expression(
+        expression(
             "sharers",
             "count",
             "sum(one.key == two.key for other in {window: list[Transaction]} for one in other.operations "
             "for two in {txn: Transaction}.operations)",
             "Accesses in the window to the keys of a transaction.",
         ),
-        _expression("start", "slots", "{s: Scheduler}.probe({txn: Transaction})", "Where it would start; a probe."),
-        _expression(
+        expression("start", "slots", "{s: Scheduler}.probe({txn: Transaction})", "Where it would start; a probe."),
+        expression(
             "end",
             "slots",
             "{s: Scheduler}.probe({txn: Transaction}) + {txn: Transaction}.length",
             "Where it would end; a probe.",
         ),
-        _expression(
+        expression(
             "makespan after",
             "slots",
             "max({s: Scheduler}.makespan, {s: Scheduler}.probe({txn: Transaction}) + {txn: Transaction}.length - 1)",
             "The makespan if it came next; a probe.",
         ),
-        _expression("makespan so far", "slots", "{s: Scheduler}.makespan", "The last slot in use."),
-        _expression("waiting", "count", "len({window: list[Transaction]})", "How many wait."),
+        expression("makespan so far", "slots", "{s: Scheduler}.makespan", "The last slot in use."),
+        expression("waiting", "count", "len({window: list[Transaction]})", "How many wait."),
         # Choices.
-        _expression(
+        expression(
             "oldest", "list[Transaction]", "{window: list[Transaction]}[:{count: count}]", "The oldest so many."
         ),
-        _expression(
+        expression(
             "least of all",
             "Transaction",
             "min({window: list[Transaction]}, key=lambda item: {key: number})",
             "The transaction for which a number is least.",
         ),
-        _expression(
+        expression(
             "least, then least",
             "Transaction",
             "min({window: list[Transaction]}, key=lambda item: ({first: number}, {second: number}))",
             "The transaction for which a number is least, equal ones by another.",
         ),
-        _statement("sort", "{window: list[Transaction]}.sort(key=lambda item: {key: number})", "By a number."),
-        _statement("reverse", "{window: list[Transaction]}.reverse()", "Youngest first."),
+        statement("sort", "{window: list[Transaction]}.sort(key=lambda item: {key: number})", "By a number."),
+        statement("reverse", "{window: list[Transaction]}.reverse()", "Youngest first."),
     )
 )
 """Building blocks for generators without a model: what can be observed and small idioms; no policy."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 
-from thekla.core.errors import ProblemError
-from thekla.core.evaluation import InstanceResult, Limits
-from thekla.core.problem import Baseline, Instance, Problem, Stage
+from thekla.core.problem import Instance, Problem, Stage
 from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
+from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import RATIO, TransactionsOnlineReferee
@@ -46,15 +45,13 @@ def build(suite: str = "default") -> TransactionsOnlinePackage:
     Raises:
         ConfigError: There is no such suite.
     """
-    _FOLDER.require_suite(suite)
     return TransactionsOnlinePackage(suite)
 
 
-class TransactionsOnlinePackage:
-    """One suite of the problem; see `thekla.core.protocols.ProblemPackage`."""
+class TransactionsOnlinePackage(FolderPackage):
+    """One suite of the problem."""
 
-    def __init__(self, suite: str) -> None:
-        self._suite = suite
+    folder = _FOLDER
 
     @cached_property
     def problem(self) -> Problem:
@@ -77,42 +74,14 @@ class TransactionsOnlinePackage:
             published=_FOLDER.published(self._suite),
         )
 
-    @property
-    def suites(self) -> Mapping[str, str]:
-        """All suites of the problem, each with a line on what it is for."""
-        return _FOLDER.suites
-
     @cached_property
     def referee(self) -> TransactionsOnlineReferee:
         """The trusted judge."""
         return TransactionsOnlineReferee()
 
-    @property
-    def limits(self) -> Limits:
-        """What one guest may use."""
-        return _FOLDER.limits
-
-    @cached_property
-    def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        return _FOLDER.baselines
-
-    @cached_property
-    def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, and the version of Python."""
-        return _FOLDER.evaluator_digest(self._suite)
-
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
-
-    def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
-        """Nothing: no baseline of this problem is told more than a policy is.
-
-        Raises:
-            ProblemError: Always.
-        """
-        raise ProblemError(f"baseline {baseline.name!r} is no oracle; all of {_FOLDER.name} run in a guest")
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """The proven least makespan of any order, over that of shortest makespan first."""
