@@ -121,7 +121,7 @@ def house(monkeypatch: pytest.MonkeyPatch, seen: RunView, journal: JournalBuilde
         "view": lambda name, runs: seen,
         "describe": lambda name, runs: describe(seen),
         "diff": lambda name, a, b, runs: diff_candidates(seen, journal.blob, a, b),
-        "doctor": lambda runs: report,
+        "doctor": lambda runs, models: report,
         "problems": lambda: [problem],
     }
     for name, double in doubles.items():
@@ -319,7 +319,7 @@ def test_doctor_ends_with_a_code_that_says_what_is_wrong(
 ) -> None:
     rows: Sequence[DoctorRow] = [DoctorRow(name="numpy", value="not installed", ok=False)]
     report = DoctorReport(sections=[DoctorSection(title="Installation", rows=rows)], ok=holds)
-    monkeypatch.setattr(assembly, "doctor", lambda runs: report)
+    monkeypatch.setattr(assembly, "doctor", lambda runs, models: report)
     assert main(["doctor"]) == code
 
 

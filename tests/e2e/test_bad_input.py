@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,22 +33,22 @@ def refusal(ended: Ended, code: int = BAD_INPUT) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "no-such-problem"], "known: lakehouse, toy"),
+        (["run", "no-such-problem"], "known: .*lakehouse, .*toy"),
         (["run", "toy", "--suite", "other"], "it has default"),
-        (["run", "toy", "--strategy", "other"], "known: greedy"),
+        (["run", "toy", "--strategy", "other"], "known: .*greedy"),
         (["run", "toy", "--generator", "other"], "known: constants, mutation"),
         (["run", "toy", "--from", "other"], "no run in"),
         (["ladder", "toy", "--split", "holdout"], "hold-out"),
         (["ladder", "toy", "--split", "public"], "it has train, validation"),
         (["evaluate", "toy", "no-such-file.py"], "is no file"),
-        (["evaluate", "no-such-problem", __file__], "known: lakehouse, toy"),
+        (["evaluate", "no-such-problem", __file__], "known: .*lakehouse, .*toy"),
         (["resume", "no-such-run"], "no run in"),
         (["show", "no-such-run"], "no run in"),
     ],
     ids=lambda given: "-".join(given) if isinstance(given, list) else None,
 )
 def test_what_does_not_exist_is_named_with_what_does(command: Command, arguments: list[str], said: str) -> None:
-    assert said in refusal(command.run(*arguments))
+    assert re.search(said, refusal(command.run(*arguments)))
     assert command.files() == []
 
 
