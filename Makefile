@@ -33,7 +33,7 @@ test: env-dev
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 test-slow: env-dev
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow -n $(JOBS) $(ARGS)
 
 check: lint test
 

@@ -32,7 +32,7 @@ def test_the_number_of_workers_changes_nothing(command: Command, whole: Recorded
 
 @pytest.mark.slow
 def test_the_number_of_workers_changes_nothing_on_a_real_problem(command: Command) -> None:
-    for workers in ("1", "2", "3"):
+    for workers in ("1", "2"):
         ended = command.run("run", "lakehouse", "--evaluations", "12", "--seed", "3", "--workers", workers)
         assert ended.code == 0, ended.err
     assert len({recorded(path).chain for path in command.files()}) == 1
