@@ -78,7 +78,7 @@ def measure(rounds: int) -> dict[str, dict[str, object]]:
         for name, guest in guests.items():
             guest.close()
             found[name] = {"balance": balance[name], "cpu_ms": min(cpu_ms[name])}
-    plan = clairvoyant(FOLDER.text("baselines/lpt.py"), setting)
+    plan = clairvoyant(FOLDER.program("baselines/lpt.py").text, setting)
     told = [
         balancedness(gpu_loads(layout, plan(step), setting.windows[step + 1]))
         for step in range(len(setting.windows) - 1)

@@ -160,6 +160,18 @@ def test_a_budget_must_end_the_run() -> None:
         Budget(evaluations=None)
 
 
+def test_ledger_adds_what_a_proposal_cost_and_keeps_unknown_prices_apart() -> None:
+    priced = Spending(cost_usd=0.25, input_tokens=10, output_tokens=4, unknown_usd=0.5, calls=2)
+    ledger = (
+        Ledger(proposals=3)
+        .after(priced, counted=True, cpu_s=1.5)
+        .after(Spending(cost_usd=None, calls=1), counted=False, cpu_s=0.5)
+    )
+    assert ledger == Ledger(
+        proposals=3, evaluations=1, cpu_s=2.0, cost_usd=0.25, unpriced_calls=1, unknown_usd=0.5, tokens=14, calls=3
+    )
+
+
 def test_a_ledger_names_the_cap_that_is_reached() -> None:
     budget = Budget(evaluations=10, wall_s=60.0, cost_usd=1.0)
     assert Ledger(evaluations=9, wall_s=59.0, cost_usd=0.99).exhausted(budget) == ""

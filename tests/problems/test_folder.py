@@ -101,6 +101,15 @@ def test_rungs_come_in_the_order_of_the_file_with_their_programs(home: Path) -> 
     assert rung.program.text == "A = 1\n"
 
 
+def test_parts_that_a_program_names_stand_before_it_once_each_way(home: Path) -> None:
+    (home / "exploits" / "_part.py").write_text("PART = 1\n", encoding="utf-8")
+    (home / "exploits" / "a.py").write_text("# with: _part.py\nA = PART\n", encoding="utf-8")
+    (home / "exploits" / "c.py").write_text("# with: a.py\nC = A\n", encoding="utf-8")
+    names: dict[str, int] = {}
+    exec(ProblemFolder("sorting_problem").program("exploits/c.py").text, names)
+    assert (names["PART"], names["A"], names["C"]) == (1, 1, 1)
+
+
 def test_unknown_suite_is_refused_with_the_known_ones(home: Path) -> None:
     with pytest.raises(ConfigError, match=re.escape("no suite 'hard'; use one of: default: short lists; long: ")):
         ProblemFolder("sorting_problem").require_suite("hard")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from thekla.core.run import Spending
 
 __all__ = ["Budget", "Ledger"]
 
@@ -61,6 +63,19 @@ class Ledger:
     unknown_usd: float = 0.0
     tokens: int = 0
     calls: int = 0
+
+    def after(self, spending: Spending, *, counted: bool, cpu_s: float) -> Ledger:
+        """The ledger with one more outcome: what its proposal cost, and whether it uses the budget of evaluations."""
+        return replace(
+            self,
+            evaluations=self.evaluations + counted,
+            cpu_s=self.cpu_s + cpu_s,
+            cost_usd=self.cost_usd + (spending.cost_usd or 0.0),
+            unpriced_calls=self.unpriced_calls + (spending.cost_usd is None),
+            unknown_usd=self.unknown_usd + spending.unknown_usd,
+            tokens=self.tokens + spending.input_tokens + spending.output_tokens,
+            calls=self.calls + spending.calls,
+        )
 
     def exhausted(self, budget: Budget) -> str:
         """The name of the cap that is reached, or an empty text."""

@@ -219,18 +219,9 @@ class Engine:
         return Told(ticket=ticket, candidate=candidate, outcome=outcome)
 
     def _account(self, told: Told, proposal: Proposal, *, counted: bool) -> None:
-        outcome, ledger, spending = told.outcome, self._ledger, proposal.spending
+        outcome = told.outcome
         self._exhausted = self._exhausted or proposal.exhausted
-        self._ledger = replace(
-            ledger,
-            evaluations=ledger.evaluations + counted,
-            cpu_s=ledger.cpu_s + outcome.cost.cpu_s,
-            cost_usd=ledger.cost_usd + (spending.cost_usd or 0.0),
-            unpriced_calls=ledger.unpriced_calls + (spending.cost_usd is None),
-            unknown_usd=ledger.unknown_usd + spending.unknown_usd,
-            tokens=ledger.tokens + spending.input_tokens + spending.output_tokens,
-            calls=ledger.calls + spending.calls,
-        )
+        self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=outcome.cost.cpu_s)
         if isinstance(outcome, Failed):
             self._duplicates += outcome.kind is FailureKind.DUPLICATE
             self._failures += outcome.kind is not FailureKind.DUPLICATE

@@ -32,6 +32,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import platform
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -48,6 +49,7 @@ from thekla.core.values import digest_of
 
 __all__ = ["ProblemFolder", "drawn_seed"]
 
+_WITH = re.compile(r"^# with: (\S+)$", re.MULTILINE)
 _DRAWN_SEED_FLOOR = 2**32  # listed seeds are far below, so a drawn one can never meet them
 
 
@@ -124,8 +126,13 @@ class ProblemFolder:
         return self._here.joinpath(path).read_text(encoding="utf-8")
 
     def program(self, path: str) -> Program:
-        """A program of the folder, as in `seeds/fifo.py`."""
-        return Program.from_text(self.text(path))
+        """A program of the folder, as in `seeds/fifo.py`.
+
+        Where it says `# with: part.py`, that file beside it is put before it, so that programs can share parts.
+        """
+        text, folder = self.text(path), path.rpartition("/")[0]
+        parts = [self.program(f"{folder}/{part}").text for part in _WITH.findall(text)]
+        return Program.from_text("\n\n".join([*parts, text]))
 
     def programs(self, folder: str) -> Mapping[str, Program]:
         """All programs of a sub-folder by name, as in `exploits`; files that begin with an underscore are left out."""

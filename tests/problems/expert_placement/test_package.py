@@ -194,7 +194,7 @@ def test_a_race_is_measured_against_the_reference(strict: StrictSandbox) -> None
     slow = race(
         strict,
         "import numpy as np\n"
-        + FOLDER.text("baselines/lpt.py").replace(
+        + FOLDER.program("baselines/lpt.py").text.replace(
             "    return lpt(load", "    for _ in range(9):\n        lpt(load, s.slots, s.gpus)\n    return lpt(load"
         ),
     )

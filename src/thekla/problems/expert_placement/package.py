@@ -130,7 +130,7 @@ class ExpertPlacementPackage(FolderPackage):
         if baseline.role != "oracle" or self._objective.name == RELATIVE_CPU:
             return super().judge_on_host(baseline, instance, seed=seed)
         setting = scene(instance.id)
-        return judge_plans(setting, clairvoyant(FOLDER.text("baselines/lpt.py"), setting))
+        return judge_plans(setting, clairvoyant(FOLDER.program("baselines/lpt.py").text, setting))
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A balance of 1, or no CPU time at all."""
