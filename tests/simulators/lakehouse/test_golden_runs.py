@@ -3,7 +3,7 @@
 import gzip
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,8 +12,10 @@ import pytest
 
 from thekla.simulators.lakehouse import (
     ClassStatistics,
+    Compat,
     Params,
     RunResult,
+    Trace,
     WorkloadParams,
     builtin_policy,
     generate_trace,
@@ -97,17 +99,17 @@ def test_generator_writes_the_recorded_traces(case: str) -> None:
     assert read_trace(golden["trace"]).pipelines == trace.pipelines
 
 
-def adjusted_latencies(policy: str) -> list[float]:
+def adjusted_latencies(policy: str, traces: Iterable[Trace], compat: Compat = "eudoxia-pin") -> list[float]:
     latencies = []
-    for trace in published_traces():
-        result = simulate(trace, builtin_policy(policy), compat="eudoxia-pin")
+    for trace in traces:
+        result = simulate(trace, builtin_policy(policy), compat=compat)
         assert result.fault is None
         latencies.append(result.statistics.adjusted_latency())
     return latencies
 
 
 def test_naive_gives_the_published_baseline() -> None:
-    latencies = adjusted_latencies("naive")
+    latencies = adjusted_latencies("naive", published_traces())
     assert [f"{latency:.2f}" for latency in latencies] == [
         "9291.50",
         "11999.85",
@@ -123,8 +125,24 @@ def test_naive_gives_the_published_baseline() -> None:
     assert median(latencies) == 12999.69611111111
 
 
+def test_the_later_revision_draws_other_traces_and_gives_its_own_figure() -> None:
+    loads = [
+        WorkloadParams(
+            num_pipelines=10 * scale,
+            num_operators=10,
+            waiting_seconds_mean=10.0 * scale,
+            random_seed=seed,
+            duration=600,
+        )
+        for scale in (1, 2, 4, 8, 16)
+        for seed in (10, 11)
+    ]
+    traces = [read_trace(write_trace(generate_trace(load, revision="eudoxia-cur"))) for load in loads]
+    assert median(adjusted_latencies("naive", traces, compat="eudoxia-cur")) == 10556.955594444444
+
+
 def test_priority_gives_the_original_s_figure() -> None:
-    latencies = adjusted_latencies("priority")
+    latencies = adjusted_latencies("priority", published_traces())
     assert median(latencies) == 90.6275796101095
     assert f"{latencies[3]:.5f}" == "79.87821"
     assert [f"{latency:.4f}" for latency in latencies[8:]] == ["125.0763", "141.2985"]
