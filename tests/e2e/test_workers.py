@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -30,12 +31,25 @@ def test_the_number_of_workers_changes_nothing(command: Command, whole: Recorded
     assert recorded(command.file()).chain == whole.chain
 
 
+CLUSTER = "duration = 60\nnum_pools = 1\ncpus_per_pool = 16\nram_gb_per_pool = 120\n"
+
+
 @pytest.mark.slow
-def test_the_number_of_workers_changes_nothing_on_a_real_problem(command: Command) -> None:
-    for workers in ("1", "2"):
-        ended = command.run("run", "lakehouse", "--evaluations", "12", "--seed", "3", "--workers", workers)
+def test_the_number_of_workers_changes_nothing_on_a_real_problem(command: Command, tmp_path: Path) -> None:
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    (traces / "params.toml").write_text(CLUSTER)
+    for seed in range(8):
+        load = tmp_path / f"load{seed}.toml"
+        load.write_text(f"{CLUSTER}waiting_seconds_mean = 8.0\nnum_pipelines = 3\nrandom_seed = {seed}\n")
+        made = command.run("lakehouse", "gentrace", str(load), "-o", str(traces / f"t{seed}.csv"))
+        assert made.code == 0, made.err
+    options = ("--traces", str(traces), "--evaluations", "25", "--seed", "3", "--in-flight", "6")
+    for workers in ("1", "2", "3"):
+        ended = command.run("run", "lakehouse", *options, "--workers", workers)
         assert ended.code == 0, ended.err
     assert len({recorded(path).chain for path in command.files()}) == 1
+    assert len(command.files()) == 3
 
 
 def test_without_a_sandbox_programs_score_the_same_and_every_score_is_marked(command: Command, whole: Recorded) -> None:

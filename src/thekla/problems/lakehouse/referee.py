@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from thekla.core.errors import GuestFault
@@ -65,12 +64,14 @@ class LakehouseReferee:
             MissingExtraError: The trace's generator needs numpy, and it is not installed.
         """
         try:
-            result = judge_scheduler(GuestScheduler(guest), self._scene(instance.id), self._objective)
+            explained = instance.split is Split.TRAIN  # no generator is told of any other
+            return judge_scheduler(
+                GuestScheduler(guest), self._scene(instance.id), self._objective, explained=explained
+            )
         except GuestFault as fault:
             return InstanceResult(
                 fault=Fault(kind=FailureKind(fault.kind), message=fault.message, traceback=fault.traceback)
             )
-        return replace(result, feedback="") if instance.split is Split.HOLDOUT else result
 
 
 class GuestScheduler:
@@ -153,19 +154,21 @@ class _Meter:
         return 0.0
 
 
-def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str) -> InstanceResult:
+def judge_scheduler(scheduler: Scheduler, setting: Scene, objective: str, *, explained: bool = False) -> InstanceResult:
     """What a scheduler scores; it must be fresh. What it raises passes through."""
     meter = _Meter(scheduler, setting.params)
     result = simulate(setting.trace, meter, setting.params, setting.compat, estimator=setting.new_estimator())
-    diagnosis = diagnose(setting.trace, setting.params, result, compat=setting.compat)
+    diagnosis = diagnose(setting.trace, setting.params, result, compat=setting.compat) if explained else None
     if result.fault is not None:
-        return InstanceResult(fault=_fault(result.fault, setting.params), feedback=diagnosis.text())
+        return InstanceResult(
+            fault=_fault(result.fault, setting.params), feedback=diagnosis.text() if diagnosis else ""
+        )
     score = float(GOALS[objective].score(result, setting))
     measures = _measures(result, setting.params) | meter.measures()
     return InstanceResult(
         scores={objective: score},
         measures=measures,
-        feedback=_feedback(diagnosis, result, measures),
+        feedback=_feedback(diagnosis, result, measures) if diagnosis else "",
         behaviour=meter.behaviour,
     )
 
