@@ -132,7 +132,8 @@ class LakehousePackage(FolderPackage):
     @cached_property
     def referee(self) -> LakehouseReferee:
         """The trusted judge."""
-        return LakehouseReferee(self._objective.name, self._scene)
+        explained = bool(self.folder.data["suites"].get(self._suite, {}).get("explained", True))
+        return LakehouseReferee(self._objective.name, self._scene, explained=explained)
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:

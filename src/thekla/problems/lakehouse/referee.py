@@ -48,13 +48,15 @@ class LakehouseReferee:
     Args:
         objective: A name of `GOALS`.
         scene: What an instance's id describes; by default the lakehouse's own instances.
+        explained: Whether scores on the train split come with a diagnosis, which costs a third of a simulation.
     """
 
-    def __init__(self, objective: str, scene: Callable[[str], Scene] = scene) -> None:
+    def __init__(self, objective: str, scene: Callable[[str], Scene] = scene, *, explained: bool = True) -> None:
         if objective not in GOALS:
             raise ValueError(f"objective is {objective!r}; use one of {', '.join(GOALS)}")
         self._objective = objective
         self._scene = scene
+        self._explained = explained
 
     def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
         """The guest's policy replayed on the instance's trace. Nothing is random here, so `seed` has no effect.
@@ -64,7 +66,7 @@ class LakehouseReferee:
             MissingExtraError: The trace's generator needs numpy, and it is not installed.
         """
         try:
-            explained = instance.split is Split.TRAIN  # no generator is told of any other
+            explained = self._explained and instance.split is Split.TRAIN  # no generator is told of any other
             return judge_scheduler(
                 GuestScheduler(guest), self._scene(instance.id), self._objective, explained=explained
             )
