@@ -89,7 +89,7 @@ class LlmSqlPackage(FolderPackage):
             Baseline(
                 name=each["name"],
                 role=each["role"],
-                program=_joined(*each["files"]),
+                program=_FOLDER.program(each["program"]),
                 description=each["description"],
                 source=each.get("source", ""),
             )
@@ -114,8 +114,3 @@ class LlmSqlPackage(FolderPackage):
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """100 points are a proven bound on every table, and no time takes none; none is known for the hit rate."""
         return {} if self._objective.bound is None else {self._objective.name: self._objective.bound}
-
-
-def _joined(*paths: str) -> Program:
-    """A program of one or more parts; a later one redefines what it does in another way."""
-    return Program.from_text("".join(_FOLDER.text(path) for path in paths))

@@ -1,3 +1,4 @@
+# with: ggr.py
 class Joined:
     """Fields that follow each other everywhere, as one."""
 

@@ -1,3 +1,4 @@
+# with: subset_dp.py
 LEAST_ROWS = 40  # of a part that gets an order of its own
 
 
