@@ -5,6 +5,7 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
+from thekla.assembly.auditing import audit, audit_data, write_audit
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
@@ -14,17 +15,20 @@ from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
+from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "AuditReport",
     "DataRow",
     "DemoResult",
     "Description",
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Finding",
     "LadderRow",
     "Observer",
     "ProblemRow",
@@ -32,9 +36,12 @@ __all__ = [
     "RunOptions",
     "RunResult",
     "RunRow",
+    "Severity",
     "Standing",
     "Summary",
     "Table",
+    "audit",
+    "audit_data",
     "bench_strategies",
     "data_sets",
     "demo",
@@ -52,6 +59,7 @@ __all__ = [
     "resume",
     "run",
     "view",
+    "write_audit",
     "write_figure",
     "write_report",
 ]

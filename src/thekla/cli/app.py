@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-from thekla.cli import bench, data, gallery, house, lakehouse, output, runs
+from thekla.cli import authoring, bench, data, gallery, house, lakehouse, output, runs
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]
@@ -63,6 +63,7 @@ app.command("prompt")(runs.prompt)
 app.command("problems")(gallery.problems)
 app.command("ladder")(gallery.ladder)
 app.command("evaluate")(gallery.evaluate)
+app.command("audit")(authoring.audit)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.command("doctor")(house.doctor)

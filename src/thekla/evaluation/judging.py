@@ -16,7 +16,7 @@ def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> 
     The guest's own random numbers are seeded from (problem, instance, seed), so that equal jobs have equal results.
     """
     interface = package.problem.interface
-    guest_seed = derive_seed(job.seed, job.problem.name, job.instance.id)
+    guest_seed = derive_seed(job.seed, package.problem.name, job.instance.id)
     usage = Usage()
     try:
         guest = sandbox.open(job.program, interface, job.limits, seed=guest_seed)

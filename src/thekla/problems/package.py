@@ -11,6 +11,7 @@ from typing import ClassVar
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem
+from thekla.core.program import Program
 from thekla.core.protocols import Referee
 from thekla.problems.folder import ProblemFolder
 
@@ -67,6 +68,11 @@ class FolderPackage(ABC):
     def baselines(self) -> Sequence[Baseline]:
         """The ladder, weakest first."""
         return self.folder.baselines
+
+    @cached_property
+    def exploits(self) -> Mapping[str, Program]:
+        """The programs of `exploits/`: each must fail, or score no better than a seed."""
+        return self.folder.programs("exploits")
 
     @cached_property
     def evaluator_digest(self) -> str:
