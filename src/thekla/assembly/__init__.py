@@ -6,6 +6,8 @@ Every command of the line, and every other window on the house, goes through the
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
 from thekla.assembly.auditing import audit, audit_data, write_audit
+from thekla.assembly.authoring.linting import LintRow, lint
+from thekla.assembly.authoring.making import KINDS, new_problem
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
@@ -20,6 +22,7 @@ from thekla.engine import Observer, Progress
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
+    "KINDS",
     "PROFILE_FACTORS",
     "AuditReport",
     "DataRow",
@@ -30,6 +33,7 @@ __all__ = [
     "DoctorSection",
     "Finding",
     "LadderRow",
+    "LintRow",
     "Observer",
     "ProblemRow",
     "Progress",
@@ -51,8 +55,10 @@ __all__ = [
     "evaluate",
     "fetch_data",
     "ladder",
+    "lint",
     "list_runs",
     "load_options",
+    "new_problem",
     "problems",
     "program",
     "prompt",

@@ -298,7 +298,13 @@ class Bench:
         return found
 
     def rung(self, rung: Baseline, instance: Instance) -> InstanceResult:
-        """A rung of the ladder on one instance; an oracle runs on the host."""
-        if rung.program is not None:
-            return self.trial(rung.program, instance).result
-        return self.package.judge_on_host(rung, instance, seed=0)
+        """A rung of the ladder on one instance; an oracle runs on the host.
+
+        A rung that ran out of wall time is given another chance: the machine may have been busy.
+        """
+        if rung.program is None:
+            return self.package.judge_on_host(rung, instance, seed=0)
+        result = self.trial(rung.program, instance).result
+        if result.fault is not None and result.fault.kind is FailureKind.TIMEOUT:
+            return self.trial(rung.program, instance, again=True).result
+        return result

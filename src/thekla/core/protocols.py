@@ -201,8 +201,8 @@ class CandidateCheck(Protocol):
     def check(self, program: Program) -> Failed | None:
         """Why the program must fail, or None if that is not certain; takes milliseconds, and runs nothing of it.
 
-        It is asked once the program parses and defines what the interface asks for. What it refuses must fail in
-        every evaluation: a doubt is no reason.
+        It is asked once the program parses and defines what the interface asks for. What it refuses must fail
+        wherever the line in question is reached: a doubt is no reason.
         """
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Function, Interface
 from thekla.core.program import Program
+from thekla.core.protocols import CandidateCheck, ProblemPackage
 
-__all__ = ["check"]
+__all__ = ["check", "check_candidate"]
 
 STAGE = "check"
 _MOST_CHARACTERS = 200_000  # parsing time and depth are bounded by it; the longest published program has 40,000
@@ -48,6 +49,14 @@ def check(program: Program, interface: Interface) -> Failed | None:
                 f"arguments, as in {_signature(function)}",
             )
     return None
+
+
+def check_candidate(program: Program, package: ProblemPackage) -> Failed | None:
+    """Why the program cannot have a score: by `check`, then by the problem's own, if it has one."""
+    failed = check(program, package.problem.interface)
+    if failed is None and isinstance(package, CandidateCheck):
+        failed = package.check(program)
+    return failed
 
 
 def _entry(program: Program) -> str:

@@ -26,7 +26,7 @@ from thekla.core.program import Program
 from thekla.core.protocols import Backend, Facts, ProblemPackage, Twin, no_twin
 from thekla.core.values import digest_of
 from thekla.evaluation.cache import EvaluationCache
-from thekla.evaluation.checks import check
+from thekla.evaluation.checks import check_candidate
 from thekla.evaluation.complexity import PROGRAM_OBJECTIVES
 from thekla.evaluation.splits import open_holdout
 
@@ -96,7 +96,7 @@ class EvaluationService:
     async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
         """Checks, then the cascade, then the train split."""
         problem = self._package.problem
-        failed = check(program, problem.interface)
+        failed = check_candidate(program, self._package)
         if failed is not None:
             return failed
         spent, seen = Usage(), []

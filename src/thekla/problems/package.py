@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar
 
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
@@ -28,7 +27,7 @@ class FolderPackage(ABC):
         ConfigError: There is no such suite.
     """
 
-    folder: ClassVar[ProblemFolder]
+    folder: ProblemFolder
 
     def __init__(self, suite: str, *, objective: Objective | None = None) -> None:
         if objective is None:
