@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Split
-from thekla.problems.lakehouse import suites, workloads
+from thekla.problems.lakehouse import build, workloads
 from thekla.problems.lakehouse.workloads import PROFILES, drawn_holdout, instance, scene, smoke, splits
 from thekla.simulators.lakehouse import PriorityClass, published_traces, write_trace
 
@@ -72,7 +72,7 @@ def test_unknown_suite_is_refused() -> None:
         splits("hard")
 
 
-@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(suites())))
+@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(build().suites)))
 def test_drawn_seeds_are_above_every_listed_one(key: bytes, suite: str) -> None:
     drawn = drawn_holdout(suite, key)
     seeds = [int(each.id.rpartition("/s")[2]) for each in drawn]
@@ -117,7 +117,7 @@ def test_arrivals_are_in_order_and_within_the_trace(name: str) -> None:
 
 
 def test_smoke_ends_soon_and_meets_every_class_and_shape() -> None:
-    for suite in suites():
+    for suite in build().suites:
         setting = scene(smoke(suite).id)
         assert setting.params.duration <= 30
         assert {pipeline.priority for pipeline in setting.trace.pipelines} == set(PriorityClass)
