@@ -18,6 +18,8 @@ from thekla.testing.backends import toy_job
 from thekla.testing.guests import InProcessGuest, InProcessSandbox
 from thekla.testing.toy import ToyPackage
 
+OTHER = Program.from_text("def answer():\n    return [0.3, 4.0, 10.0, 0.1, 2.0]\n")
+
 
 class Draws(ToyPackage):
     """The toy with chance in its scores: a known one per instance and seed."""
@@ -71,13 +73,37 @@ def test_a_leader_that_repeats_itself_keeps_its_score_and_pays_for_both() -> Non
     assert again.jobs == [], "a resumed run confirms from what it recorded"
 
 
+def test_a_leaders_twin_runs_on_a_third_of_the_instances_and_a_winners_on_all() -> None:
+    class Many(ToyPackage):
+        def __init__(self) -> None:
+            super().__init__()
+            first = self.problem.instances[Split.TRAIN][0]
+            train = tuple(replace(first, id=f"x1.{place:02}") for place in range(9))
+            self.problem = replace(self.problem, instances={Split.TRAIN: train}, stages=())
+
+    async def both(service: EvaluationService) -> None:
+        for program in (GOOD, OTHER):
+            outcome = await service.evaluate(program)
+            assert isinstance(outcome, Scored)
+            for wholly in (False, True):
+                assert await service.confirm(program, outcome, wholly=wholly) == outcome
+
+    package = Many()
+    backend = CountingBackend(package)
+    served(both, backend=backend, package=package)
+    twins = [[job.instance.id for job in backend.jobs if job.twin and job.program == one] for one in (GOOD, OTHER)]
+    assert all(len(set(ids)) == len(ids) == 9 for ids in twins), "all instances in the end, none of them twice"
+    assert all(ids[:3] == sorted(ids[:3], reverse=True) for ids in twins)
+    assert set(twins[0][:3]) != set(twins[1][:3])
+
+
 def test_a_leader_that_depends_on_the_order_of_a_set_fails_by_name() -> None:
     package = ToyPackage()
     program = Program.from_text("def answer():\n    return [ORDER, 4.0, 10.0, 0.1, 2.0]\n")
     _, told = served(lambda service: confirmed(service, program), backend=HashingBackend(package), package=package)
     assert isinstance(told, Failed)
     assert (told.kind, told.stage) == (FailureKind.NONDETERMINISTIC, "train")
-    assert "on instance 'x1.0' score 'score' was" in told.message
+    assert "on instance 'x1.1' score 'score' was" in told.message
     assert "the order of sets" in told.message
     steady, again = served(confirmed, backend=HashingBackend(package), package=package)
     assert again == steady

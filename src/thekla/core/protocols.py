@@ -225,11 +225,12 @@ class Evaluator(Protocol):
         evaluated all the same, so that neutral drift goes on and the guess can be checked.
         """
 
-    async def confirm(self, program: Program, outcome: Scored) -> Outcome:
+    async def confirm(self, program: Program, outcome: Scored, *, wholly: bool = False) -> Outcome:
         """What a candidate that would lead is told as, given its score on the train split.
 
         It is evaluated again. Where scores are reproducible both must agree bit for bit, else it has failed; where they
-        are not, its score becomes the mean of both, so that luck does not make a leader.
+        are not, its score becomes the mean of both, so that luck does not make a leader. `wholly` leaves no instance
+        out: for who is to win.
         """
 
     async def judge(self, program: Program, instances: Sequence[Instance], *, stage: str) -> Outcome:

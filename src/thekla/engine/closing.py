@@ -123,13 +123,13 @@ def _ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outco
 async def _confirmed(
     evaluator: Evaluator, journal: Journal, rows: Sequence[Baseline], scored: Mapping[Program, Scored]
 ) -> Baseline:
-    """The first row that an evaluation under other accidents confirms; who led the search was confirmed then.
+    """The first row that an evaluation under other accidents confirms; wholly, since no more follows.
 
     Rows that are refused are judged as failed on train; if all are, the first is still the one to show.
     """
     for row in rows:
         assert row.program is not None
-        outcome = await evaluator.confirm(row.program, scored[row.program])
+        outcome = await evaluator.confirm(row.program, scored[row.program], wholly=True)
         if isinstance(outcome, Scored):
             return row
         journal.write(
