@@ -15,7 +15,18 @@ from thekla.core.budget import Budget
 from thekla.core.errors import ProblemError, StorageError
 from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Scored
 from thekla.core.events import Event, EventKind, verify_chain
-from thekla.core.journal import Asked, Closed, HoldoutOpened, Judged, Started, Stopping, ToldFact, payload_of
+from thekla.core.journal import (
+    Asked,
+    Closed,
+    Frozen,
+    HoldoutOpened,
+    Judged,
+    Quarantined,
+    Started,
+    Stopping,
+    ToldFact,
+    payload_of,
+)
 from thekla.core.problem import Instance, Problem, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import FactTable, Guest, Strategy
@@ -245,7 +256,7 @@ def test_an_equal_program_is_evaluated_once_and_told_as_a_duplicate() -> None:
     assert set(kinds) == {FailureKind.DUPLICATE}
     assert len(kinds) == 99  # 20 proposals per evaluation, one of which was new
     same = Program.from_text("def answer():\n    return [0.4, 4.0, 10.0, 0.1, 2.0]\n").id
-    assert sandbox.opened.count(same) == 3 + 1 + 3  # smoke and two train instances, validation, hold-out
+    assert sandbox.opened.count(same) == 3 + 2 + 1 + 3  # smoke and two train instances, twins, validation, hold-out
 
 
 def test_what_fails_before_the_train_split_is_free() -> None:
@@ -394,3 +405,71 @@ def test_a_tenth_of_the_programs_that_decide_alike_is_evaluated_all_the_same() -
     drifted = len(behaviours) - len(set(behaviours))
     assert alike > 50
     assert 0 < drifted < alike
+
+
+class Bounded(ToyPackage):
+    """The toy with a bound that the better half of its programs beat."""
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {"score": 0.12}
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 150))
+def test_a_score_better_than_a_bound_is_quarantined_and_resumed_as_such(seed: int, writes: int) -> None:
+    whole, broken, seen = MemoryRun(), DyingStore(writes), list[Progress]()
+    search(whole, seed=seed, package=Bounded(), watch=seen, evaluations=40)
+    with contextlib.suppress(StorageError):
+        search(broken, seed=seed, package=Bounded(), evaluations=40)
+    broken.left = 10**9
+    search(broken, seed=seed, package=Bounded(), evaluations=40)
+    assert chain_of(broken) == chain_of(whole)
+    told = [fact for fact in payloads(whole, ToldFact) if isinstance(fact, ToldFact)]
+    caught = {str(fact.candidate): fact.outcome for fact in told if _is_quarantined(fact)}
+    events = [fact for fact in payloads(whole, Quarantined) if isinstance(fact, Quarantined)]
+    during = [fact for fact in events if fact.name in caught]
+    assert [fact.name for fact in during] == list(caught)
+    assert all(fact.breaches and fact.breaches[0].score > fact.breaches[0].bound == 0.12 for fact in events)
+    assert seen[-1].quarantined == len(caught)
+    assert all(fact.outcome.scores["score"] <= 0.12 for fact in told if isinstance(fact.outcome, Scored))
+    assert not set(caught) & {parent for fact in told for parent in fact.parents}, "nothing descends from a quarantine"
+
+
+def _is_quarantined(fact: ToldFact) -> bool:
+    return isinstance(fact.outcome, Failed) and fact.outcome.kind is FailureKind.QUARANTINED
+
+
+def test_every_new_leader_but_the_first_seed_is_evaluated_twice() -> None:
+    store, sandbox = MemoryRun(), CountingSandbox()
+    search(store, evaluations=40, seed=2, sandbox=sandbox)
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    best, leaders = -1.0, []
+    for fact in told:
+        if isinstance(fact.outcome, Scored) and fact.outcome.scores["score"] > best:
+            best = fact.outcome.scores["score"]
+            leaders.append(fact.program)
+    (frozen,) = (fact for fact in payloads(store, Frozen) if isinstance(fact, Frozen))
+    judged_again = {fact.program for fact in told if fact.candidate in frozen.finalists}
+    for fact in told:
+        if isinstance(fact.outcome, Scored) and fact.program not in judged_again and fact.operator != "seed":
+            expected = 3 + (2 if fact.program in leaders else 0)
+            assert sandbox.opened.count(str(fact.program)) == expected
+    assert len(leaders) > 4
+
+
+def test_a_candidate_that_changes_its_mind_never_leads() -> None:
+    class Fickle(ToyPackage):
+        """A referee to whom every other evaluation of a program is worth more."""
+
+        def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+            result = super().judge(guest, instance, seed=seed)
+            self.calls = getattr(self, "calls", 0) + 1
+            return replace(result, behaviour=str(self.calls))
+
+    store = MemoryRun()
+    search(store, evaluations=20, package=Fickle())
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    seed_score = next(fact.outcome.scores["score"] for fact in told if isinstance(fact.outcome, Scored))
+    kinds = [fact.outcome.kind for fact in told if isinstance(fact.outcome, Failed) and fact.counted]
+    assert FailureKind.NONDETERMINISTIC in kinds
+    assert all(fact.outcome.scores["score"] <= seed_score for fact in told if isinstance(fact.outcome, Scored))

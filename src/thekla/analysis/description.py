@@ -14,6 +14,7 @@ from thekla.analysis.tables import (
     ledger_table,
     models_table,
     operators_table,
+    quarantine_table,
     summary_table,
 )
 from thekla.analysis.wording import findings
@@ -42,6 +43,7 @@ def describe(view: RunView) -> Description:
     tables = (
         summary_table(view, steps),
         ladder_table(view, steps),
+        quarantine_table(view),
         failures_table(view),
         operators_table(view),
         models_table(view),
@@ -80,6 +82,7 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "failures": [
             {"kind": row.kind, "stage": row.stage, "count": row.count, "cpu_s": row.cpu_s} for row in view.failures
         ],
+        "quarantined": [encode(fact) for fact in view.quarantined],
         "screening": encode(view.screening),
         "operators": [encode(row) for row in view.operators],
         "ledger": encode(view.ledger),

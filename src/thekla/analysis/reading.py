@@ -16,6 +16,7 @@ from thekla.core.journal import (
     Frozen,
     HoldoutOpened,
     Judged,
+    Quarantined,
     Started,
     Stopping,
     ToldFact,
@@ -179,6 +180,7 @@ class RunView:
         leader: The preferred on train so far (the first of equals).
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
+        quarantined: Scores better than a proven bound, in the order in which they were met.
         earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
     """
 
@@ -203,6 +205,7 @@ class RunView:
     programs: Mapping[ProgramId, Program]
     events: int
     chain: str
+    quarantined: tuple[Quarantined, ...] = ()
     earlier_openings: int = 0
 
     @property
@@ -262,6 +265,7 @@ class _Fold:
     models: dict[str, ModelCalls] = field(default_factory=dict)
     candidates: list[CandidateView] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
     stop_reason: str = ""
     finalists: tuple[CandidateId, ...] = ()
     holdout: HoldoutOpened | None = None
@@ -289,6 +293,8 @@ class _Fold:
                 self._tell(told)
             case Judged() as judged:
                 self.judged.append(judged)
+            case Quarantined() as quarantined:
+                self.quarantined.append(quarantined)
             case Stopping(reason=reason):
                 self.stop_reason = reason
             case Frozen(finalists=finalists):
@@ -363,6 +369,7 @@ class _Fold:
             programs={program: program_from_blob(blob(program)) for program in wanted},
             events=self.events,
             chain=self.chain,
+            quarantined=tuple(self.quarantined),
         )
 
     def _ledger(self) -> LedgerView:

@@ -263,9 +263,12 @@ class Problem:
         stages: The cascade before the train split, cheapest first (may be empty).
         published: Figures from the literature: name -> (value, source).
         fixed_holdout: Whether every run opens the same hold-out, as with files of a user; a drawn one is new each time.
+        reproducible: Whether an equal evaluation gives an equal score; not so where running time counts.
+        repeats: How often each instance is judged, each time with another seed that all programs share; the score of
+            an instance is the mean.
 
     Raises:
-        ValueError: No objective, no seed, no train instance, or an instance in two splits.
+        ValueError: No objective, no seed, no train instance, an instance in two splits, or less than one repeat.
     """
 
     name: str
@@ -281,8 +284,12 @@ class Problem:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     fixed_holdout: bool = False
+    reproducible: bool = True
+    repeats: int = 1
 
     def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"problem {self.name!r} repeats an evaluation {self.repeats} times; at least 1 is needed")
         if not self.objectives or not self.seeds or not self.instances.get(Split.TRAIN):
             raise ValueError(f"problem {self.name!r} needs an objective, a seed program and a train instance")
         if Split.HOLDOUT in self.instances:

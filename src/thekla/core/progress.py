@@ -18,6 +18,7 @@ class Progress:
         best: The best score so far of the first objective; None before anything was scored.
         baseline: The score of the first seed.
         replayed: True while a resumed run goes through what it has recorded.
+        quarantined: Those of the failures that scored better than a proven bound.
         judged, to_judge: While the run closes, how many candidates and baselines are judged on the split at hand.
     """
 
@@ -37,6 +38,7 @@ class Progress:
     replayed: bool = False
     judged: int = 0
     to_judge: int = 0
+    quarantined: int = 0
 
 
 Observer: TypeAlias = Callable[[Progress], None]

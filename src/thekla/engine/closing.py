@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from thekla.core.evaluation import Outcome, Scored
-from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
+from thekla.core.evaluation import Failed, Outcome, Scored
+from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged, Quarantined
 from thekla.core.preference import by_preference
 from thekla.core.problem import Baseline, Instance, Problem, Split
-from thekla.core.program import Candidate
+from thekla.core.program import Candidate, Program
 from thekla.core.protocols import Evaluator
 from thekla.engine.journaling import Journal
 
@@ -43,11 +43,11 @@ async def close_run(
     validating, opening = partial(report, "validation"), partial(report, "holdout")
     ladder = [Baseline(name=seed.id, role="seed", program=seed.program), *baselines]
     rows = [Baseline(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
-    winner = rows[0]
     if problem.instances.get(Split.VALIDATION):
         instances = problem.instances[Split.VALIDATION]
         outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, instances, validating)
-        winner = _best(problem, rows, outcomes)
+        rows = _ranked(problem, rows, outcomes)
+    winner = await _confirmed(evaluator, journal, rows, {each.program: outcome for each, outcome in scored})
     winner = replace(winner, role="winner")
     for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
         if problem.instances.get(split):
@@ -103,17 +103,36 @@ async def _judge(
 
     report(judged, len(rows))
     outcomes = await asyncio.gather(*map(judge, rows))
-    bound = evaluator.bound(instances)
+    bound = await evaluator.bound(instances)
     for row, outcome in zip(rows, outcomes, strict=True):
         program = row.program.id if row.program else None
+        if isinstance(outcome, Failed) and outcome.breaches:
+            journal.write(Quarantined(name=row.name, stage=str(split), breaches=outcome.breaches))
         journal.write(Judged(name=row.name, role=row.role, split=split, program=program, outcome=outcome, bound=bound))
     journal.flush()
     return list(outcomes)
 
 
-def _best(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> Baseline:
-    """The row that is preferred on validation; the earlier of equals, the first if none has a score."""
+def _ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> list[Baseline]:
+    """The rows with a score, the preferred on validation first and the earlier of equals; all if none has a score."""
     scored = [(row, outcome.scores) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
-    if not scored:
-        return rows[0]
-    return scored[by_preference(problem.objectives, [scores for _, scores in scored])[0]][0]
+    ranks = by_preference(problem.objectives, [scores for _, scores in scored])
+    return [scored[place][0] for place in ranks] or list(rows)
+
+
+async def _confirmed(
+    evaluator: Evaluator, journal: Journal, rows: Sequence[Baseline], scored: Mapping[Program, Scored]
+) -> Baseline:
+    """The first row that an evaluation under other accidents confirms; wholly, since no more follows.
+
+    Rows that are refused are judged as failed on train; if all are, the first is still the one to show.
+    """
+    for row in rows:
+        assert row.program is not None
+        outcome = await evaluator.confirm(row.program, scored[row.program], wholly=True)
+        if isinstance(outcome, Scored):
+            return row
+        journal.write(
+            Judged(name=row.name, role="finalist", split=Split.TRAIN, program=row.program.id, outcome=outcome)
+        )
+    return rows[0]

@@ -12,7 +12,7 @@ from thekla.core.codec import decode, encode
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
-from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
+from thekla.core.journal import Answered, Asked, Closed, Quarantined, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
 from thekla.core.progress import Observer, Progress
@@ -86,6 +86,7 @@ class Engine:
         self._exhausted = ""  # a cap that the generator ran into
         self._failures = 0
         self._duplicates = 0
+        self._quarantined = 0
         self._baseline: float | None = None
         self._best: float | None = None
 
@@ -190,18 +191,29 @@ class Engine:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
         flight = self._pending[0]
         proposal, outcome = await flight.work
+        if proposal.program is not None and isinstance(outcome, Scored) and self._would_lead(proposal.program, outcome):
+            outcome = await self._parts.evaluator.confirm(proposal.program, outcome)
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
         counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
         if proposal.program is not None:
             self._store.put_blob(program_blob(proposal.program))
         self._journal.write(Answered.of(flight.ticket, proposal))
+        if isinstance(told.outcome, Failed) and told.outcome.breaches:
+            stage, breaches = told.outcome.stage, told.outcome.breaches
+            self._journal.write(Quarantined(name=flight.ticket.id, stage=stage, breaches=breaches))
         self._journal.write(ToldFact.of(told, counted=counted))
         self._journal.flush()
         self._account(told, proposal, counted=counted)
         self._history.append(told)
         self._parts.strategy.tell(told)
         self._report("search")
+
+    def _would_lead(self, program: Program, outcome: Scored) -> bool:
+        """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
+        gain, name = self._objective.gain, self._objective.name
+        ahead = self._best is not None and gain(outcome.scores[name]) > gain(self._best)
+        return ahead and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
@@ -225,6 +237,7 @@ class Engine:
         if isinstance(outcome, Failed):
             self._duplicates += outcome.kind is FailureKind.DUPLICATE
             self._failures += outcome.kind is not FailureKind.DUPLICATE
+            self._quarantined += outcome.kind is FailureKind.QUARANTINED
         elif told.candidate is not None:
             score, gain = outcome.scores[self._objective.name], self._objective.gain
             self._scored.append((told.candidate, outcome))
@@ -253,6 +266,7 @@ class Engine:
                 replayed=self._journal.ahead is not None,
                 judged=judged,
                 to_judge=to_judge,
+                quarantined=self._quarantined,
             )
         )
 

@@ -24,6 +24,7 @@ from thekla.analysis.tables import (
     measures_table,
     models_table,
     operators_table,
+    quarantine_table,
     screening_note,
 )
 from thekla.analysis.wording import SPLIT_NAMES, Findings, better_by, findings, rung_label
@@ -74,6 +75,7 @@ def render_html(view: RunView, *, run: str) -> str:
         heat_maps=heat_maps(steps, view.objective),
         diff=_diff(view),
         source=_source(view.best_program),
+        quarantine=quarantine_table(view),
         failures=_failure_bars(view),
         screening=screening_note(view),
         measures=measures_table(view, steps),

@@ -18,6 +18,7 @@ from thekla.analysis.tables import (
     measures_table,
     models_table,
     operators_table,
+    quarantine_table,
 )
 from thekla.analysis.wording import findings
 from thekla.core.visible import number, visible
@@ -43,6 +44,8 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
         yield from ("## Evidence", "", *(f"- {_plain(line)}" for line in said.evidence), "")
     yield from ("## Caveats", "", *(f"- {_plain(line)}" for line in said.caveats), "")
     yield from _table(ladder_table(view, steps))
+    if view.quarantined:
+        yield from _table(quarantine_table(view))
     yield from _curve(view)
     yield from _program(view)
     for map_ in heat_maps(steps, view.objective):
