@@ -26,7 +26,7 @@ from thekla.core.journal import (
 from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
-from thekla.core.run import IMPORT, SEED, Spending
+from thekla.core.run import ASK_TELL, IMPORT, SEED, Spending
 
 __all__ = [
     "CandidateView",
@@ -40,7 +40,7 @@ __all__ = [
     "read_run",
 ]
 
-Status: TypeAlias = Literal["running", "interrupted", "closed"]
+Status: TypeAlias = Literal["running", "waiting", "interrupted", "closed"]
 Blob: TypeAlias = Callable[[str], bytes]
 
 
@@ -336,6 +336,12 @@ class _Fold:
             )
         )
 
+    def _status(self, *, live: bool) -> Status:
+        if self.closed or live:
+            return "closed" if self.closed else "running"
+        generator = self.settings.components.get("generator") if self.settings else None
+        return "waiting" if generator is not None and generator.name == ASK_TELL else "interrupted"
+
     def view(self, blob: Blob, *, live: bool) -> RunView:
         if self.settings is None:
             raise StorageError("the run's journal does not begin with its settings; it was never started")
@@ -349,7 +355,7 @@ class _Fold:
         wanted = {item.program: None for item in shown if item is not None and item.program is not None}
         return RunView(
             settings=self.settings,
-            status="closed" if self.closed else "running" if live else "interrupted",
+            status=self._status(live=live),
             stop_reason=self.stop_reason,
             started_at_s=self.times[0] if self.times else None,
             last_at_s=self.times[-1] if self.times else None,

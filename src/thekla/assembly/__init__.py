@@ -5,16 +5,19 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
+from thekla.assembly.counter import Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
+from thekla.assembly.outside import ask, read_program, reply_of, state, stop, tell
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
+from thekla.generation.asktell import Reply
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
@@ -25,16 +28,21 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Heard",
     "LadderRow",
     "Observer",
+    "Offer",
     "ProblemRow",
     "Progress",
+    "Reply",
     "RunOptions",
     "RunResult",
     "RunRow",
+    "RunState",
     "Standing",
     "Summary",
     "Table",
+    "ask",
     "bench_strategies",
     "data_sets",
     "demo",
@@ -49,8 +57,13 @@ __all__ = [
     "problems",
     "program",
     "prompt",
+    "read_program",
+    "reply_of",
     "resume",
     "run",
+    "state",
+    "stop",
+    "tell",
     "view",
     "write_figure",
     "write_report",

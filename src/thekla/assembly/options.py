@@ -13,12 +13,15 @@ from thekla.assembly.presets import load_preset
 from thekla.core.budget import Budget
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
+from thekla.core.run import ASK_TELL
 from thekla.core.values import Data
 
 __all__ = ["Part", "RunOptions", "load_options"]
 
 Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
 Plain = bool | int | float | str
+
+_READERS = frozenset({"rewrite", ASK_TELL})  # generators that read prose
 
 
 class RunOptions(BaseModel):
@@ -28,11 +31,12 @@ class RunOptions(BaseModel):
         evaluations, proposals, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
         model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
             with an ensemble of this one, with the other settings of the first that the arguments name.
+        by: Who answers the tickets of the generator `asktell`.
         feedback: How much a language model is told of outcomes: `score`, `instances`, `causes` or `trace`; None is the
             prompt builder's own.
         seed: Of everything random in the run.
         workers: Processes that evaluate; changes the speed, never the result.
-        in_flight: Tickets that are out at once; part of what the run is.
+        in_flight: Tickets that are out at once; part of what the run is; 1 if the answers come from outside.
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         from_run: A closed run whose best programs start this one.
@@ -56,6 +60,7 @@ class RunOptions(BaseModel):
     tokens: Annotated[int, Field(ge=1)] | None = None
     calls: Annotated[int, Field(ge=1)] | None = None
     model: str | None = None
+    by: str | None = None
     feedback: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
@@ -76,6 +81,8 @@ class RunOptions(BaseModel):
             first = listed[0] if isinstance(listed, list) and listed else {}
             others = dict(first) if isinstance(first, Mapping) else {}
             arguments["ensemble"] = [{**others, "model": self.model}]
+        if part == "generator" and self.by is not None:
+            arguments["by"] = self.by
         if part == "prompts" and self.feedback is not None:
             arguments["feedback"] = self.feedback
         return arguments
@@ -87,8 +94,14 @@ class RunOptions(BaseModel):
 
     @property
     def prompts_name(self) -> str:
-        """The prompt builder: `chat` for language models, if none is named."""
-        return "chat" if self.prompts == "brief" and self.generator_name == "rewrite" else self.prompts
+        """The prompt builder: `chat` for those who read prose, if none is named."""
+        return "chat" if self.prompts == "brief" and self.generator_name in _READERS else self.prompts
+
+    @property
+    def tickets_in_flight(self) -> int:
+        """Tickets that are out at once: one, if nobody said otherwise, for somebody outside who reads each outcome."""
+        given = "in_flight" in self.model_fields_set
+        return self.in_flight if given or self.generator_name != ASK_TELL else 1
 
     @property
     def reference(self) -> ProblemRef:

@@ -32,7 +32,7 @@ class RunRow:
     """A run in a list.
 
     Args:
-        status: `running`, `interrupted`, `closed` or `unreadable`.
+        status: `running`, `waiting` (for answers from outside), `interrupted`, `closed` or `unreadable`.
         started_at: ISO 8601, UTC; empty if it is not known.
         fault: Why the file cannot be read; empty if it can.
     """

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-from thekla.cli import bench, data, gallery, house, lakehouse, output, runs
+from thekla.cli import bench, data, gallery, house, lakehouse, output, outside, runs
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]
@@ -54,6 +54,8 @@ def _settings(
 
 app.command("run")(runs.run)
 app.command("resume")(runs.resume)
+app.command("ask")(outside.ask)
+app.command("tell")(outside.tell)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show)
 app.command("best")(runs.best)

@@ -49,6 +49,7 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
     ] = None,
+    by: Annotated[str | None, typer.Option(help="Who answers, with --generator asktell.")] = None,
     feedback: Annotated[
         str | None, typer.Option(help="What a model is told of outcomes: score, instances, causes or trace.")
     ] = None,
@@ -97,6 +98,7 @@ def run(
         "strategy": strategy,
         "generator": generator,
         "model": model,
+        "by": by,
         "feedback": feedback,
         "evaluations": evaluations,
         "proposals": proposals,
@@ -147,6 +149,9 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
         output.say(described.headline)
         for command in ("show", "best", "report"):
             output.say(f"  thekla {command} {result.run_id}{where(runs)}")
+    if result.waiting:
+        output.note(f"thekla: {result.run_id} waits for answers; ask with: thekla ask {result.run_id}{where(runs)}")
+        return
     if not result.finished:
         say_resume(result.run_id, runs)
         raise typer.Exit(INTERRUPTED)

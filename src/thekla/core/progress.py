@@ -6,7 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Observer", "Progress"]
+from thekla.core.evaluation import Failed, FailureKind
+from thekla.core.problem import Objective
+from thekla.core.run import Told
+
+__all__ = ["Observer", "Progress", "Tally"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +46,32 @@ class Progress:
 
 
 Observer: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass
+class Tally:
+    """What progress says of the outcomes so far, kept up to date told by told.
+
+    Args:
+        objective: The one whose best score is shown.
+    """
+
+    objective: Objective
+    failures: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    baseline: float | None = None
+    best: float | None = None
+
+    def take(self, told: Told) -> None:
+        """Take in an outcome."""
+        if isinstance(told.outcome, Failed):
+            self.duplicates += told.outcome.kind is FailureKind.DUPLICATE
+            self.failures += told.outcome.kind is not FailureKind.DUPLICATE
+            self.quarantined += told.outcome.kind is FailureKind.QUARANTINED
+            return
+        score, gain = told.outcome.scores[self.objective.name], self.objective.gain
+        if self.baseline is None:
+            self.baseline = score
+        if self.best is None or gain(score) > gain(self.best):
+            self.best = score
