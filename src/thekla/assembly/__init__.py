@@ -5,10 +5,12 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
+from thekla.analysis.verdict import Verdict
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.prompts import prompt
@@ -19,6 +21,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "Comparison",
     "DataRow",
     "DemoResult",
     "Description",
@@ -35,7 +38,9 @@ __all__ = [
     "Standing",
     "Summary",
     "Table",
+    "Verdict",
     "bench_strategies",
+    "compare",
     "data_sets",
     "demo",
     "describe",
@@ -51,6 +56,7 @@ __all__ = [
     "prompt",
     "resume",
     "run",
+    "verdict",
     "view",
     "write_figure",
     "write_report",

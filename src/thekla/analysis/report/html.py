@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from thekla.analysis.diff import DiffLine, diff_lines
+from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import Ladder, ladder
 from thekla.analysis.reading import RunView
 from thekla.analysis.report.curve import curve_svg
@@ -72,6 +73,7 @@ def render_html(view: RunView, *, run: str) -> str:
         interval_text=interval_text,
         ladder_note=ladder_table(view, steps).note,
         curve=curve_svg(view, steps),
+        gap=gap_table(view),
         heat_maps=heat_maps(steps, view.objective),
         diff=_diff(view),
         source=_source(view.best_program),
