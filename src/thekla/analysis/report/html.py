@@ -135,6 +135,8 @@ def command_of(view: RunView) -> str:
         words += ["--cost-usd", f"{settings.budget.cost_usd:g}"]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
+    if settings.budget.cpu_s is not None:
+        words += ["--cpu-s", f"{settings.budget.cpu_s:g}"]
     if any(objective.source == "program" for objective in settings.objectives):
         words += ["--readable", "--tolerance", f"{view.objective.tolerance:g}"]
     words += ["--seed", str(settings.seed), "--in-flight", str(settings.in_flight)]
