@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from thekla.core.budget import Budget
 from thekla.core.errors import ProblemError, StorageError
-from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Scored
+from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Limits, Scored
 from thekla.core.events import Event, EventKind, verify_chain
 from thekla.core.journal import (
     Asked,
     Closed,
-    Frozen,
     HoldoutOpened,
     Judged,
     Quarantined,
@@ -27,7 +26,7 @@ from thekla.core.journal import (
     ToldFact,
     payload_of,
 )
-from thekla.core.problem import Instance, Problem, ProblemRef, Split
+from thekla.core.problem import Instance, Interface, Problem, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import FactTable, Guest, Strategy
 from thekla.core.registry import Component
@@ -38,7 +37,7 @@ from thekla.evaluation.backends import InlineBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.search import Greedy, Islands
 from thekla.storage import MemoryRun
-from thekla.testing.guests import InProcessSandbox
+from thekla.testing.guests import InProcessGuest, InProcessSandbox
 from thekla.testing.toy import ConstantMutator, PlainPrompts, ToyPackage, ridge_score
 
 RUN = "run"  # as `MemoryRun` names it
@@ -303,6 +302,23 @@ def test_a_wall_limit_that_struck_is_not_decided_again_on_resume() -> None:
     assert chain_of(store) == whole
 
 
+def test_a_cap_on_cpu_time_ends_the_search_with_what_failed_paid_for() -> None:
+    class Metered(InProcessSandbox):
+        """Every guest costs half a second, whether its program fails or not."""
+
+        def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> InProcessGuest:
+            guest = InProcessSandbox().open(program, interface, limits, seed=seed)
+            guest.close()
+            guest._spent_s = 0.5
+            return guest
+
+    store = MemoryRun()
+    search(store, budget=Budget(evaluations=1000, cpu_s=20.0), sandbox=Metered(), in_flight=1)
+    assert [fact.reason for fact in payloads(store, Stopping) if isinstance(fact, Stopping)] == ["cpu_s"]
+    told = [fact.outcome.cost.cpu_s for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    assert sum(told) >= 20.0 > sum(told[:-1])
+
+
 def test_a_journal_that_says_otherwise_is_refused() -> None:
     store = MemoryRun()
     search(store, seed=1)
@@ -448,8 +464,7 @@ def test_every_new_leader_but_the_first_seed_is_evaluated_twice() -> None:
         if isinstance(fact.outcome, Scored) and fact.outcome.scores["score"] > best:
             best = fact.outcome.scores["score"]
             leaders.append(fact.program)
-    (frozen,) = (fact for fact in payloads(store, Frozen) if isinstance(fact, Frozen))
-    judged_again = {fact.program for fact in told if fact.candidate in frozen.finalists}
+    judged_again = {row.program for row in payloads(store, Judged) if isinstance(row, Judged)}
     for fact in told:
         if isinstance(fact.outcome, Scored) and fact.program not in judged_again and fact.operator != "seed":
             expected = 3 + (2 if fact.program in leaders else 0)

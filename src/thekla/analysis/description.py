@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from thekla.analysis.generalisation import gap_along, gap_table
 from thekla.analysis.ladder import Ladder, Rung, Standing, compare_with_seed, generalisation, ladder
 from thekla.analysis.reading import CandidateView, RunView
 from thekla.analysis.tables import (
@@ -43,6 +44,7 @@ def describe(view: RunView) -> Description:
     tables = (
         summary_table(view, steps),
         ladder_table(view, steps),
+        gap_table(view),
         quarantine_table(view),
         failures_table(view),
         operators_table(view),
@@ -77,6 +79,7 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "best": _candidate(view, view.best),
         "ladder": [_rung(rung) for rung in steps.rungs],
         "generalisation": [encode(row) for row in generalisation(view, steps)],
+        "gap_along": [encode(point) for point in gap_along(view)],
         "against_seed": {split: encode(row) for split, row in compare_with_seed(view, steps).items()},
         "curve": [encode(point) for point in view.curve],
         "failures": [

@@ -5,11 +5,16 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
+<<<<<<< HEAD
 from thekla.assembly.counter import Heard, Offer, RunState
+=======
+from thekla.analysis.verdict import Verdict
+>>>>>>> stats
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, read_program, reply_of, state, stop, tell
@@ -22,6 +27,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "Comparison",
     "DataRow",
     "DemoResult",
     "Description",
@@ -42,8 +48,13 @@ __all__ = [
     "Standing",
     "Summary",
     "Table",
+<<<<<<< HEAD
     "ask",
+=======
+    "Verdict",
+>>>>>>> stats
     "bench_strategies",
+    "compare",
     "data_sets",
     "demo",
     "describe",
@@ -61,9 +72,13 @@ __all__ = [
     "reply_of",
     "resume",
     "run",
+<<<<<<< HEAD
     "state",
     "stop",
     "tell",
+=======
+    "verdict",
+>>>>>>> stats
     "view",
     "write_figure",
     "write_report",

@@ -28,7 +28,7 @@ class RunOptions(BaseModel):
     """What `thekla run` needs to know; unknown entries are refused.
 
     Args:
-        evaluations, proposals, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
+        evaluations, proposals, wall_s, cpu_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
         model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
             with an ensemble of this one, with the other settings of the first that the arguments name.
         by: Who answers the tickets of the generator `asktell`.
@@ -56,6 +56,7 @@ class RunOptions(BaseModel):
     evaluations: Annotated[int, Field(ge=1)] | None = 200
     proposals: Annotated[int, Field(ge=1)] | None = None
     wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cpu_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     tokens: Annotated[int, Field(ge=1)] | None = None
     calls: Annotated[int, Field(ge=1)] | None = None
@@ -120,6 +121,7 @@ class RunOptions(BaseModel):
                 evaluations=self.evaluations,
                 proposals=self.proposals,
                 wall_s=self.wall_s,
+                cpu_s=self.cpu_s,
                 cost_usd=self.cost_usd,
                 tokens=self.tokens,
                 calls=self.calls,

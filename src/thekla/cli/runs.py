@@ -59,6 +59,7 @@ def run(
     proposals: Annotated[int | None, typer.Option(min=1, help="Proposals that may be asked for.")] = None,
     cost_usd: Annotated[float | None, typer.Option("--cost-usd", help="Money that may be spent on models.")] = None,
     wall_s: Annotated[float | None, typer.Option("--wall-s", help="Seconds that may be spent.")] = None,
+    cpu_s: Annotated[float | None, typer.Option("--cpu-s", help="CPU seconds that evaluations may spend.")] = None,
     seed: Annotated[int | None, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.", show_default="0")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that evaluate.", show_default="2")] = None,
     in_flight: Annotated[
@@ -104,6 +105,7 @@ def run(
         "proposals": proposals,
         "cost_usd": cost_usd,
         "wall_s": wall_s,
+        "cpu_s": cpu_s,
         "seed": seed,
         "workers": workers,
         "in_flight": in_flight,

@@ -33,7 +33,9 @@ __all__ = [
 Direction = Literal["minimize", "maximize"]
 Aggregate = Literal["mean", "median", "sum", "min", "max"]
 Source = Literal["referee", "program"]
-Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
+Role = Literal[
+    "trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "milestone", "finalist", "winner"
+]
 
 
 class Split(StrEnum):
@@ -240,8 +242,8 @@ class Baseline:
     Args:
         program: Runs through the same guest path as a candidate; None for an oracle (it needs hidden truth and
             runs on the host) and for figures that are published or computed.
-        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `finalist` and `winner` are a run's
-            own candidates beside the ladder.
+        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `milestone` (led for a while),
+            `finalist` and `winner` are a run's own candidates beside the ladder.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from thekla.engine.journaling import Journal
 __all__ = ["close_run"]
 
 FINALISTS = 3
+MILESTONES = 3
 
 
 async def close_run(
@@ -30,6 +32,8 @@ async def close_run(
     report: Callable[[str, int, int], None],
 ) -> Closed:
     """Judge the finalists on validation, and the best of them beside the ladder on every split, the hold-out last.
+
+    On validation some are judged, too, who led before; they cannot win any more.
 
     The hold-out's seeds derive from the journal's hash at that point: the choice of the winner is already in it.
 
@@ -45,8 +49,12 @@ async def close_run(
     rows = [Baseline(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
     if problem.instances.get(Split.VALIDATION):
         instances = problem.instances[Split.VALIDATION]
-        outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, instances, validating)
-        rows = _ranked(problem, rows, outcomes)
+        passed = [
+            Baseline(name=candidate.id, role="milestone", program=candidate.program)
+            for candidate in _milestones(problem, scored, besides=[seed, *finalists])
+        ]
+        outcomes = await _judge(evaluator, journal, [*rows, *passed], Split.VALIDATION, instances, validating)
+        rows = _ranked(problem, rows, outcomes[: len(rows)])
     winner = await _confirmed(evaluator, journal, rows, {each.program: outcome for each, outcome in scored})
     winner = replace(winner, role="winner")
     for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
@@ -81,6 +89,25 @@ def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> 
     (best, *_) = by_preference(problem.objectives[:1], [outcome.scores for _, outcome in found])
     places = [place for place in preferred if place != best][: FINALISTS - 1]
     return [found[place][0] for place in preferred if place in (*places, best)]
+
+
+def _milestones(
+    problem: Problem, scored: Sequence[tuple[Candidate, Scored]], *, besides: Sequence[Candidate]
+) -> list[Candidate]:
+    """Some that led on train for a while, evenly among those who did: their fate on validation shows when the search
+    began to fit train only."""
+    objective = problem.objective
+    led: list[Candidate] = []
+    best = -math.inf
+    for candidate, outcome in scored:
+        gain = objective.gain(outcome.scores[objective.name])
+        if gain > best:
+            best = gain
+            led.append(candidate)
+    left = [candidate for candidate in led if candidate not in besides]
+    if len(left) <= MILESTONES:
+        return left
+    return [left[(2 * place + 1) * len(left) // (2 * MILESTONES)] for place in range(MILESTONES)]
 
 
 async def _judge(

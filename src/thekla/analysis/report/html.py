@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from thekla.analysis.diff import DiffLine, diff_lines
+from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import Ladder, ladder
 from thekla.analysis.reading import RunView
 from thekla.analysis.report.curve import curve_svg
@@ -72,6 +73,7 @@ def render_html(view: RunView, *, run: str) -> str:
         interval_text=interval_text,
         ladder_note=ladder_table(view, steps).note,
         curve=curve_svg(view, steps),
+        gap=gap_table(view),
         heat_maps=heat_maps(steps, view.objective),
         diff=_diff(view),
         source=_source(view.best_program),
@@ -133,6 +135,8 @@ def command_of(view: RunView) -> str:
         words += ["--cost-usd", f"{settings.budget.cost_usd:g}"]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
+    if settings.budget.cpu_s is not None:
+        words += ["--cpu-s", f"{settings.budget.cpu_s:g}"]
     if any(objective.source == "program" for objective in settings.objectives):
         words += ["--readable", "--tolerance", f"{view.objective.tolerance:g}"]
     words += ["--seed", str(settings.seed), "--in-flight", str(settings.in_flight)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from thekla.analysis.diff import unified_diff
+from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import ladder
 from thekla.analysis.reading import RunView
 from thekla.analysis.report.heat import heat_maps
@@ -47,6 +48,8 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
     if view.quarantined:
         yield from _table(quarantine_table(view))
     yield from _curve(view)
+    if (gap := gap_table(view)).rows:
+        yield from _table(gap)
     yield from _program(view)
     for map_ in heat_maps(steps, view.objective):
         rows = tuple((label, *(cell.text for cell in cells)) for label, cells in map_.rows)
