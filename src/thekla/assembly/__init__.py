@@ -5,11 +5,8 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
-<<<<<<< HEAD
-from thekla.assembly.counter import Heard, Offer, RunState
-=======
 from thekla.analysis.verdict import Verdict
->>>>>>> stats
+from thekla.assembly.counter import Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
@@ -48,11 +45,8 @@ __all__ = [
     "Standing",
     "Summary",
     "Table",
-<<<<<<< HEAD
-    "ask",
-=======
     "Verdict",
->>>>>>> stats
+    "ask",
     "bench_strategies",
     "compare",
     "data_sets",
@@ -72,13 +66,10 @@ __all__ = [
     "reply_of",
     "resume",
     "run",
-<<<<<<< HEAD
     "state",
     "stop",
     "tell",
-=======
     "verdict",
->>>>>>> stats
     "view",
     "write_figure",
     "write_report",
