@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from thekla.core.evaluation import Failed, FailureKind
+from thekla.core.evaluation import Failed, FailureKind, Scored
 from thekla.core.problem import Objective
 from thekla.core.run import Told
 
@@ -70,8 +70,13 @@ class Tally:
             self.failures += told.outcome.kind is not FailureKind.DUPLICATE
             self.quarantined += told.outcome.kind is FailureKind.QUARANTINED
             return
-        score, gain = told.outcome.scores[self.objective.name], self.objective.gain
+        score = told.outcome.scores[self.objective.name]
         if self.baseline is None:
             self.baseline = score
-        if self.best is None or gain(score) > gain(self.best):
+        if self.best is None or self.is_led_by(told.outcome):
             self.best = score
+
+    def is_led_by(self, outcome: Scored) -> bool:
+        """Whether it is better than the best so far; what is first leads nobody."""
+        gain = self.objective.gain
+        return self.best is not None and gain(outcome.scores[self.objective.name]) > gain(self.best)

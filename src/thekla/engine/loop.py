@@ -212,9 +212,7 @@ class Engine:
 
     def _would_lead(self, program: Program, outcome: Scored) -> bool:
         """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
-        gain, name = self._objective.gain, self._objective.name
-        ahead = self._best is not None and gain(outcome.scores[name]) > gain(self._best)
-        return ahead and program.id not in self._seen
+        return self._tally.is_led_by(outcome) and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:

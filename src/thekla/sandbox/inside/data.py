@@ -21,7 +21,7 @@ _MANY_DIGITS = b"0" * 19  # the least that an integer beyond 64 bits has
 _STR = frozenset((str,))
 _SIMPLE = _FLAT | {list, tuple, dict}
 
-_SCAN = json.JSONDecoder().scan_once
+_SCAN: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # set at run time
 
 
 class NotPlain(Exception):
