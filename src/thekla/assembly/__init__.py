@@ -4,6 +4,7 @@ Every command of the line, and every other window on the house, goes through the
 """
 
 from thekla.analysis.description import Description
+from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
@@ -12,7 +13,7 @@ from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, pro
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.prompts import prompt
-from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
+from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
@@ -25,6 +26,7 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "FrontListing",
     "LadderRow",
     "Observer",
     "ProblemRow",
@@ -43,6 +45,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "fetch_data",
+    "front",
     "ladder",
     "list_runs",
     "load_options",

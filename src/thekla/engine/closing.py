@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from thekla.core.constraints import violation
 from thekla.core.evaluation import Outcome, Scored
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
 from thekla.core.preference import by_preference
-from thekla.core.problem import Baseline, Instance, Problem, Split
+from thekla.core.problem import Baseline, Instance, Objective, Problem, Split
 from thekla.core.program import Candidate
 from thekla.core.protocols import Evaluator
 from thekla.engine.journaling import Journal
@@ -72,13 +73,14 @@ def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> 
     kinds: dict[tuple[float, ...], tuple[Candidate, Scored]] = {}
     for candidate, outcome in scored:
         scores = tuple(result.scores[objective.name] for result in outcome.instances.values())
-        key = (objective.gain(outcome.scores[objective.name]), *scores)
+        beyond = violation(problem.constraints, outcome)
+        key = (objective.gain(outcome.scores[objective.name]), beyond, *scores)
         known = kinds.get(key)
         if known is None or len(candidate.program.text) < len(known[0].program.text):
             kinds[key] = candidate, outcome
     found = list(kinds.values())
-    preferred = by_preference(problem.objectives, [outcome.scores for _, outcome in found])
-    (best, *_) = by_preference(problem.objectives[:1], [outcome.scores for _, outcome in found])
+    preferred = _preferred(problem, problem.objectives, [outcome for _, outcome in found])
+    (best, *_) = _preferred(problem, problem.objectives[:1], [outcome for _, outcome in found])
     places = [place for place in preferred if place != best][: FINALISTS - 1]
     return [found[place][0] for place in preferred if place in (*places, best)]
 
@@ -113,7 +115,13 @@ async def _judge(
 
 def _best(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> Baseline:
     """The row that is preferred on validation; the earlier of equals, the first if none has a score."""
-    scored = [(row, outcome.scores) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
+    scored = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
     if not scored:
         return rows[0]
-    return scored[by_preference(problem.objectives, [scores for _, scores in scored])[0]][0]
+    return scored[_preferred(problem, problem.objectives, [outcome for _, outcome in scored])[0]][0]
+
+
+def _preferred(problem: Problem, objectives: Sequence[Objective], outcomes: Sequence[Scored]) -> list[int]:
+    """Places of the outcomes, the preferred first: feasible ones before all others."""
+    violations = [violation(problem.constraints, outcome) for outcome in outcomes]
+    return by_preference(objectives, [outcome.scores for outcome in outcomes], violations)

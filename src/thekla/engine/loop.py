@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from thekla.core.budget import Ledger
 from thekla.core.codec import decode, encode
+from thekla.core.constraints import violation
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
@@ -88,6 +89,7 @@ class Engine:
         self._duplicates = 0
         self._baseline: float | None = None
         self._best: float | None = None
+        self._standing: tuple[float, float] | None = None  # of the best: how feasible, and its gain
 
     async def run(self) -> Closed:
         """Search, then validation, hold-out and the verdict; everything is in the journal.
@@ -231,8 +233,9 @@ class Engine:
             self._behaviours.setdefault(outcome.behaviour, (len(self._history), told.candidate.id))
             if self._baseline is None:
                 self._baseline = score
-            if self._best is None or gain(score) > gain(self._best):
-                self._best = score
+            standing = (-violation(self._parts.problem.constraints, outcome), gain(score))
+            if self._standing is None or standing > self._standing:
+                self._standing, self._best = standing, score
 
     def _report(self, phase: str, judged: int = 0, to_judge: int = 0) -> None:
         self._observer(
