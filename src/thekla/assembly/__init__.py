@@ -4,6 +4,7 @@ Every command of the line, and every other window on the house, goes through the
 """
 
 from thekla.analysis.description import Description
+from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
 from thekla.assembly.counter import Heard, Offer, RunState
@@ -16,7 +17,7 @@ from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, read_program, reply_of, state, stop, tell
 from thekla.assembly.prompts import prompt
-from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
+from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
@@ -31,6 +32,7 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "FrontListing",
     "Heard",
     "LadderRow",
     "Observer",
@@ -56,6 +58,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "fetch_data",
+    "front",
     "ladder",
     "list_runs",
     "load_options",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from thekla.core.constraints import violation
 from thekla.core.evaluation import Scored
 from thekla.core.preference import by_preference
-from thekla.core.problem import Problem
+from thekla.core.problem import Objective, Problem
 from thekla.core.program import Candidate
 
-__all__ = ["finalists_of", "milestones_of"]
+__all__ = ["finalists_of", "milestones_of", "preferred"]
 
 FINALISTS = 3
 MILESTONES = 3
@@ -25,15 +26,16 @@ def finalists_of(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -
     kinds: dict[tuple[float, ...], tuple[Candidate, Scored]] = {}
     for candidate, outcome in scored:
         scores = tuple(result.scores[objective.name] for result in outcome.instances.values())
-        key = (objective.gain(outcome.scores[objective.name]), *scores)
+        beyond = violation(problem.constraints, outcome)
+        key = (objective.gain(outcome.scores[objective.name]), beyond, *scores)
         known = kinds.get(key)
         if known is None or len(candidate.program.text) < len(known[0].program.text):
             kinds[key] = candidate, outcome
     found = list(kinds.values())
-    preferred = by_preference(problem.objectives, [outcome.scores for _, outcome in found])
-    (best, *_) = by_preference(problem.objectives[:1], [outcome.scores for _, outcome in found])
-    places = [place for place in preferred if place != best][: FINALISTS - 1]
-    return [found[place][0] for place in preferred if place in (*places, best)]
+    ranks = preferred(problem, problem.objectives, [outcome for _, outcome in found])
+    (best, *_) = preferred(problem, problem.objectives[:1], [outcome for _, outcome in found])
+    places = [place for place in ranks if place != best][: FINALISTS - 1]
+    return [found[place][0] for place in ranks if place in (*places, best)]
 
 
 def milestones_of(
@@ -53,3 +55,9 @@ def milestones_of(
     if len(left) <= MILESTONES:
         return left
     return [left[(2 * place + 1) * len(left) // (2 * MILESTONES)] for place in range(MILESTONES)]
+
+
+def preferred(problem: Problem, objectives: Sequence[Objective], outcomes: Sequence[Scored]) -> list[int]:
+    """Places of the outcomes, the preferred first: feasible ones before all others."""
+    violations = [violation(problem.constraints, outcome) for outcome in outcomes]
+    return by_preference(objectives, [outcome.scores for outcome in outcomes], violations)

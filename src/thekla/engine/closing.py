@@ -8,9 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from thekla.core.evaluation import Failed, Outcome, Scored
-from thekla.core.finalists import finalists_of, milestones_of
+from thekla.core.finalists import finalists_of, milestones_of, preferred
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged, Quarantined
-from thekla.core.preference import by_preference
 from thekla.core.problem import Baseline, Instance, Problem, Split
 from thekla.core.program import Candidate, Program
 from thekla.core.protocols import Evaluator
@@ -100,8 +99,8 @@ async def _judge(
 
 def _ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> list[Baseline]:
     """The rows with a score, the preferred on validation first and the earlier of equals; all if none has a score."""
-    scored = [(row, outcome.scores) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
-    ranks = by_preference(problem.objectives, [scores for _, scores in scored])
+    scored = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
+    ranks = preferred(problem, problem.objectives, [outcome for _, outcome in scored])
     return [scored[place][0] for place in ranks] or list(rows)
 
 

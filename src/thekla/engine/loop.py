@@ -84,7 +84,7 @@ class Engine:
         self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
         self._exhausted = ""  # a cap that the generator ran into
-        self._tally = Tally(self._objective)
+        self._tally = Tally(self._objective, parts.problem.constraints)
 
     async def run(self) -> Closed:
         """Search, then validation, hold-out and the verdict; everything is in the journal.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from thekla.analysis.diff import unified_diff
+from thekla.analysis.front import front_table
 from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import ladder
 from thekla.analysis.reading import RunView
@@ -51,6 +52,8 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
     if (gap := gap_table(view)).rows:
         yield from _table(gap)
     yield from _program(view)
+    if len(view.settings.objectives) > 1:
+        yield from _table(front_table(view))
     for map_ in heat_maps(steps, view.objective):
         rows = tuple((label, *(cell.text for cell in cells)) for label, cells in map_.rows)
         title = f"Instance by instance: {map_.split}"
