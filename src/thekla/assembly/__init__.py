@@ -5,14 +5,14 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.tables import Table
-from thekla.assembly.counter import Heard, Offer, RunState
+from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
-from thekla.assembly.outside import ask, read_program, reply_of, state, stop, tell
+from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
@@ -22,6 +22,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "Counter",
     "DataRow",
     "DemoResult",
     "Description",
@@ -43,6 +44,7 @@ __all__ = [
     "Summary",
     "Table",
     "ask",
+    "attend",
     "bench_strategies",
     "data_sets",
     "demo",
