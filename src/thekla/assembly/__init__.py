@@ -7,7 +7,7 @@ from thekla.analysis.description import Description
 from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
-from thekla.assembly.counter import Heard, Offer, RunState
+from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
@@ -15,7 +15,7 @@ from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, pro
 from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
-from thekla.assembly.outside import ask, read_program, reply_of, state, stop, tell
+from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
@@ -26,6 +26,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 __all__ = [
     "PROFILE_FACTORS",
     "Comparison",
+    "Counter",
     "DataRow",
     "DemoResult",
     "Description",
@@ -49,6 +50,7 @@ __all__ = [
     "Table",
     "Verdict",
     "ask",
+    "attend",
     "bench_strategies",
     "compare",
     "data_sets",

@@ -19,6 +19,7 @@ from thekla.core.run import ASK_TELL, Prompt, Proposal, Spending, Ticket, Told
 from thekla.core.values import Data
 from thekla.generation.asktell import Reply
 from thekla.prompting.feedback import Level, details, verdict
+from thekla.prompting.sections import interface_section, statement_section
 
 __all__ = ["Counter", "Heard", "Lease", "Leases", "Offer", "RunState"]
 
@@ -177,7 +178,14 @@ class Counter:
         Args:
             again: Whether tickets that `by` holds already are given out once more.
         """
-        await self._opened.settle()
+        offers = self._offers(n, by, lease_s, again=again)
+        if not offers:
+            await self._opened.settle()
+            offers = self._offers(n, by, lease_s, again=again)
+        return offers
+
+    def _offers(self, n: int, by: str, lease_s: float, *, again: bool) -> Sequence[Offer]:
+        """Leases on at most `n` of the tickets that are on the desk now."""
         offers: list[Offer] = []
         for name, waiting in self._opened.desk.waiting.items():
             held = self._leases.held(name)
@@ -218,6 +226,11 @@ class Counter:
                 reply = Reply(by=by, decline="the search was stopped", stops=True, spending=Spending())
                 self._opened.desk.give(name, reply)
         return self.state()
+
+    def problem(self) -> str:
+        """What is to be solved, and the interface of programs."""
+        problem = self._opened.problem
+        return f"{statement_section(problem).text}\n\n{interface_section(problem.interface).text}"
 
     def state(self) -> RunState:
         """Where the run stands."""

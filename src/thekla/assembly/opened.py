@@ -84,8 +84,11 @@ class OpenRun:
         """The ticket of that id if it is out."""
         return next((flight for flight in self._engine.in_flight if flight.ticket.id == ticket), None)
 
-    async def settle(self) -> Closed | None:
-        """Return once the run is closed, or (None) can only go on when a ticket on the desk is answered.
+    async def settle(self, *, all_work: bool = False) -> Closed | None:
+        """Return once the run is closed, or (None) its oldest ticket is on the desk, so that it must be answered.
+
+        Args:
+            all_work: Whether to wait, too, for the evaluations of younger tickets that were answered before.
 
         Raises:
             TheklaError: The run cannot go on.
@@ -95,7 +98,7 @@ class OpenRun:
             laid = self.desk.expect()
             flights = self._engine.in_flight
             working = [one.work for one in flights if one.ticket.id not in self.desk.waiting and not one.work.done()]
-            if flights and not working and flights[0].ticket.id in self.desk.waiting:
+            if flights and not (all_work and working) and flights[0].ticket.id in self.desk.waiting:
                 return None
             await self._any_of(laid, working)
         return await self._task

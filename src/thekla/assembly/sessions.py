@@ -274,7 +274,7 @@ async def _until_stopped(
 
 async def _to_the_end(opened: OpenRun) -> RunResult:
     """The run until it is closed or waits for answers from outside."""
-    closed, store = await opened.settle(), opened.store
+    closed, store = await opened.settle(all_work=True), opened.store
     if closed is None:
         waiting = tuple(opened.desk.waiting)
         return RunResult(run_id=store.run_id, path=store.path, finished=False, scored=True, waiting=waiting)

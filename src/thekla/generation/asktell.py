@@ -60,7 +60,7 @@ class Desk:
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
         self._replies: dict[str, asyncio.Future[Reply]] = {}
-        self._laid = asyncio.Event()
+        self._expecting: list[asyncio.Event] = []
 
     @property
     def waiting(self) -> Mapping[str, Waiting]:
@@ -72,7 +72,9 @@ class Desk:
         name = waiting.ticket.id
         self._waiting[name] = waiting
         self._replies[name] = asyncio.get_running_loop().create_future()
-        self._laid.set()
+        for laid in self._expecting:
+            laid.set()
+        self._expecting.clear()
         try:
             return await self._replies[name]
         finally:
@@ -90,8 +92,9 @@ class Desk:
 
     def expect(self) -> asyncio.Event:
         """An event that the next ticket sets."""
-        self._laid.clear()
-        return self._laid
+        laid = asyncio.Event()
+        self._expecting.append(laid)
+        return laid
 
 
 class AskTell:
