@@ -7,6 +7,7 @@ from thekla.analysis.description import Description
 from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
+from thekla.assembly.auditing import audit, audit_data, write_audit
 from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
@@ -19,12 +20,14 @@ from thekla.assembly.outside import ask, attend, read_program, reply_of, state, 
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
+from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "AuditReport",
     "Comparison",
     "Counter",
     "DataRow",
@@ -33,6 +36,7 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Finding",
     "FrontListing",
     "Heard",
     "LadderRow",
@@ -45,12 +49,15 @@ __all__ = [
     "RunResult",
     "RunRow",
     "RunState",
+    "Severity",
     "Standing",
     "Summary",
     "Table",
     "Verdict",
     "ask",
     "attend",
+    "audit",
+    "audit_data",
     "bench_strategies",
     "compare",
     "data_sets",
@@ -76,6 +83,7 @@ __all__ = [
     "tell",
     "verdict",
     "view",
+    "write_audit",
     "write_figure",
     "write_report",
 ]
