@@ -9,6 +9,7 @@ from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Function, Interface
 from thekla.core.program import Program
 from thekla.core.protocols import CandidateCheck, ProblemPackage
+from thekla.evaluation.allowed import objection
 
 __all__ = ["check", "check_candidate"]
 
@@ -33,6 +34,9 @@ def check(program: Program, interface: Interface) -> Failed | None:
             return _failed(FailureKind.SYNTAX, f"{where}: {error.msg}")
         except (ValueError, RecursionError, MemoryError) as error:
             return _failed(FailureKind.SYNTAX, f"{path} cannot be parsed: {error}")
+    stray = objection(trees, interface)
+    if stray:
+        return _failed(FailureKind.INTERFACE, stray)
     entry = trees.get(_entry(program))
     top_level = list(_top_level(entry.body)) if entry else []
     defined = {node.name: node for node in top_level if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}

@@ -229,6 +229,8 @@ class WrittenPackage(FolderPackage, Generic[W]):
             numbers=("int", "float", "number", *told.get("numbers", ())),
             guest_source=self.folder.text(told["guest"]) if "guest" in told else "",
             wheels=tuple(told.get("wheels", ())),
+            modules=tuple(told["modules"]) if "modules" in told else None,
+            forbidden=tuple(told.get("forbidden", ())),
         )
 
 
