@@ -157,6 +157,20 @@ def test_exploit_that_pays_is_fatal(sandbox: StrictSandbox) -> None:
     assert finding.evidence["program"] == "honest after all"
 
 
+def test_accepted_fault_is_a_warning_with_its_reason_and_hides_no_other(sandbox: StrictSandbox) -> None:
+    class Accepting(Sound):
+        exploits: ClassVar[Mapping[str, Program]] = {
+            "known": Program.from_text(LONGEST),
+            "unknown": Program.from_text(LONGEST + "\n"),
+        }
+        accepted: ClassVar[Mapping[str, str]] = {"exploit_pays known": "as published"}
+
+    report = audited(Accepting(), sandbox, only="exploits")
+    assert [finding.subject for finding in report.of(Severity.FATAL)] == ["unknown"]
+    (warning,) = report.of(Severity.WARNING)
+    assert warning.message.endswith("accepted by the problem: as published")
+
+
 def test_report_survives_its_plain_form_and_its_page_escapes_what_a_problem_says(sandbox: StrictSandbox) -> None:
     report = audited(Sound(), sandbox, only="cost")
     assert decode(AuditReport, json.loads(json.dumps(encode(report)))) == report

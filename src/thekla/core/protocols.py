@@ -22,6 +22,7 @@ from thekla.core.run import Completion, Prompt, Proposal, Ticket, Told
 from thekla.core.values import Data, Value
 
 __all__ = [
+    "AcceptsFaults",
     "Backend",
     "BlobStore",
     "CandidateCheck",
@@ -231,6 +232,15 @@ class WithExploits(Protocol):
     @property
     def exploits(self) -> Mapping[str, Program]:
         """Each by name; each must fail, or score no better than the seeds and trivial rungs."""
+
+
+@runtime_checkable
+class AcceptsFaults(Protocol):
+    """Optional, of a package: faults that an audit will find, and that are there on purpose."""
+
+    @property
+    def accepted(self) -> Mapping[str, str]:
+        """The reason by fault and subject, as in `exploit_pays refuse_work`; the audit warns of it and says why."""
 
 
 @runtime_checkable

@@ -76,6 +76,12 @@ class FolderPackage(ABC):
         return self.folder.programs("exploits")
 
     @property
+    def accepted(self) -> Mapping[str, str]:
+        """Faults that an audit will find in the suite and that are there on purpose, each with its reason."""
+        reasons: Mapping[str, str] = self.folder.data["suites"].get(self._suite, {}).get("accepted", {})
+        return reasons
+
+    @property
     def limits(self) -> Limits:
         """What one guest may use: the problem's limits, with those that the suite has of its own."""
         return replace(self.folder.limits, **self.folder.data["suites"].get(self._suite, {}).get("limits", {}))

@@ -86,6 +86,7 @@ def _at_most_the_floor(bench: Bench, programs: Mapping[str, Program], *, fault: 
             message=f"program {name!r} scores {score_text(bench, gain)}, better than every trivial rung and seed "
             f"({score_text(bench, floor)})",
             remedy=remedy,
+            subject=name,
             evidence={"program": name, "gain": gain, "floor": floor},
         )
 
