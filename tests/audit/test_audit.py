@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -13,11 +14,12 @@ import pytest
 from thekla.audit import CHECKS, AuditReport, Severity, audit
 from thekla.audit.page import render_audit
 from thekla.core.codec import decode, encode
+from thekla.core.errors import MissingExtraError
 from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, ProblemRef, Split
 from thekla.core.program import Program
-from thekla.core.protocols import Guest
-from thekla.sandbox import StrictSandbox
+from thekla.core.protocols import Guest, Sandbox
+from thekla.sandbox import StrictSandbox, TrustedSandbox
 
 from .scheduling import BROKEN, LONGEST, Sound, variants
 
@@ -34,7 +36,7 @@ def sandbox() -> Iterator[StrictSandbox]:
 
 
 def audited(
-    package: Sound, sandbox: StrictSandbox, *, quick: bool = False, budget_s: float = 300.0, only: str = ""
+    package: Sound, sandbox: Sandbox, *, quick: bool = False, budget_s: float = 300.0, only: str = ""
 ) -> AuditReport:
     return audit(
         package,
@@ -143,6 +145,23 @@ def test_declared_variants_must_score_alike(sandbox: StrictSandbox) -> None:
     assert not audited(Renamed(), sandbox, only="variants").checks[0].findings
     (finding,) = audited(Wrong(), sandbox, only="variants").of(Severity.FATAL)
     assert finding.fault == "variant_differs"
+
+
+def test_audit_without_a_sandbox_leaves_this_process_as_it_is() -> None:
+    clock = time.monotonic
+    report = audited(Sound(), TrustedSandbox(), quick=True)
+    assert report.verdict == "fit"
+    assert report.tier == "trusted"
+    assert time.monotonic is clock
+
+
+def test_what_the_machine_lacks_is_no_fault_of_the_problem(sandbox: StrictSandbox) -> None:
+    class Lacking(Sound):
+        def bound(self, instance: Instance) -> Mapping[str, float]:
+            raise MissingExtraError("the bound", extra="problems", package="numpy")
+
+    with pytest.raises(MissingExtraError):
+        audited(Lacking(), sandbox, only="bounds")
 
 
 def test_exploit_that_pays_is_fatal(sandbox: StrictSandbox) -> None:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from thekla.audit.guests import Meddler, Transcript, WatchingSandbox, honest
+from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.evaluation import (
     AGGREGATES,
     EvaluationDone,
@@ -110,6 +111,11 @@ class Bench:
         return next(one for one in self.problem.objectives if one.source == "referee")
 
     @property
+    def confined(self) -> bool:
+        """Whether programs run where they can do no harm to this process."""
+        return self._sandbox.tier != "trusted"
+
+    @property
     def timed(self) -> bool:
         """Whether scores are CPU time against a reference, so that equal runs differ by noise."""
         return isinstance(self.package.referee, PairedReferee)
@@ -170,6 +176,8 @@ class Bench:
         )
         try:
             return judge_job(self.package, sandbox, job)
+        except (MissingExtraError, ProblemError):
+            raise
         except Exception as error:  # border: the referee is what is being audited
             _LOGGER.debug("the referee raised", exc_info=True)
             fault = Fault(

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from thekla.audit.bench import Bench, Mutate, OutOfTime
 from thekla.audit.checks import CHECKS, Check
 from thekla.audit.findings import AuditReport, CheckResult, Finding, Severity
+from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.problem import ProblemRef
 from thekla.core.protocols import AcceptsFaults, ProblemPackage, Sandbox
 
@@ -44,6 +45,9 @@ def audit(
         mutate: Makes variants of the seeds.
         budget_s: Wall seconds; checks that come too late are marked as skipped.
         quick: Only the checks that find fatal faults on one cheap instance.
+
+    Raises:
+        MissingExtraError, ProblemError: The problem needs what is not on this machine: a package, or public data.
     """
     begun_s = clock()
     bench = Bench(
@@ -83,6 +87,8 @@ def _run(bench: Bench, name: str, check: Check, clock: Callable[[], float]) -> C
             findings.append(_weighed(finding, bench.package))
     except OutOfTime:
         skipped = _OUT_OF_TIME
+    except (MissingExtraError, ProblemError):  # what the machine lacks, told to whoever asked for the audit
+        raise
     except Exception as error:  # border: the problem's own code is what is being audited
         _LOGGER.debug("check %s raised", name, exc_info=True)
         findings.append(_broken(error))
