@@ -10,7 +10,7 @@ from thekla.core.evaluation import Usage, fold_results
 from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
-from thekla.problems.lakehouse import build, suites
+from thekla.problems.lakehouse import build
 from thekla.problems.lakehouse.package import LakehousePackage
 from thekla.testing.guests import InProcessGuest
 from thekla.testing.problems import ProblemPackageConformance
@@ -55,8 +55,8 @@ def test_unknown_suite_is_refused_with_the_known_ones() -> None:
 
 def test_every_suite_is_listed_with_a_line_and_described_in_the_data() -> None:
     data = tomllib.loads(files("thekla.problems.lakehouse").joinpath("problem.toml").read_text(encoding="utf-8"))
-    assert set(suites()) == set(data["suites"]) == set(build("default").suites)
-    assert all(suites().values())
+    assert set(build().suites) == set(data["suites"])
+    assert all(build().suites.values())
 
 
 def test_siblings_are_searched_and_public_traces_only_shown() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Split
-from thekla.problems.lakehouse import suites, workloads
+from thekla.problems.lakehouse import build, workloads
 from thekla.problems.lakehouse.workloads import (
     BENCHMARKS,
     PROFILES,
@@ -99,7 +99,7 @@ def test_a_named_benchmark_is_the_simulator_s_split_by_split(name: str) -> None:
     assert all(scene(each.id).params.duration == 60 for each in probes(name))
 
 
-@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(set(suites()) - set(BENCHMARKS))))
+@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(set(build().suites) - set(BENCHMARKS))))
 def test_drawn_seeds_are_above_every_listed_one(key: bytes, suite: str) -> None:
     drawn = drawn_holdout(suite, key)
     seeds = [int(each.id.rpartition("/s")[2]) for each in drawn]
@@ -144,7 +144,7 @@ def test_arrivals_are_in_order_and_within_the_trace(name: str) -> None:
 
 
 def test_smoke_ends_soon_and_meets_every_class_and_shape() -> None:
-    for suite in suites():
+    for suite in build().suites:
         setting = scene(smoke(suite).id)
         assert setting.params.duration <= 30
         assert {pipeline.priority for pipeline in setting.trace.pipelines} == set(PriorityClass)

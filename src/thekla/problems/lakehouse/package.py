@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,7 +22,7 @@ from .own_traces import read_own_traces
 from .referee import LakehouseReferee, judge_scheduler
 from .workloads import Scene, drawn_holdout, probes, published_holdout, scene, smoke, splits
 
-__all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build", "exploits", "suites"]
+__all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build"]
 
 OWN = "traces"
 """Suite of a package of a user's own traces."""
@@ -56,16 +56,6 @@ _SCORES = {
 }
 
 
-def suites() -> Mapping[str, str]:
-    """The suites of the problem, each with a line on what it is for."""
-    return _FOLDER.suites
-
-
-def exploits() -> Mapping[str, Program]:
-    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return _FOLDER.programs("exploits")
-
-
 def build(suite: str = "default", *, traces: str = "", objective: str = "", params: str = "") -> LakehousePackage:
     """The package of a suite, or of a user's own traces under a goal of theirs.
 
@@ -83,13 +73,7 @@ def build(suite: str = "default", *, traces: str = "", objective: str = "", para
         return OwnTracesPackage(traces, objective or PENALTY, params)
     if objective or params:
         raise ConfigError("an objective and parameters are chosen for own traces only; name their folder with --traces")
-    return _listed(suite)
-
-
-@lru_cache(maxsize=8)
-def _listed(suite: str) -> LakehousePackage:
-    """The package of a suite, made once per process."""
-    return LakehousePackage(suite)
+    return LakehousePackage.build(suite)
 
 
 class LakehousePackage(FolderPackage):
@@ -149,35 +133,8 @@ class LakehousePackage(FolderPackage):
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        return (
-            Baseline(
-                name="fifo",
-                role="trivial",
-                program=_FOLDER.program("seeds/fifo.py"),
-                description="first in, first out; the whole pool for one operator at a time (also the seed)",
-                source="Eudoxia's `naive`",
-            ),
-            Baseline(
-                name="exact-fifo",
-                role="oracle",
-                description="first in, first out, told what every operator truly needs",
-            ),
-            Baseline(
-                name="priority",
-                role="rule",
-                program=Program.from_text(policy_source("priority")),
-                description="queries, then interactive, then batch; a tenth of the pool each, doubled after failures",
-                source="Eudoxia's `priority`",
-            ),
-            Baseline(
-                name="shortest-first",
-                role="rule",
-                program=_FOLDER.program("baselines/shortest_first.py"),
-                description="fewest remaining operators first, over all classes; a ninth of the pool's memory each "
-                "(hard-coded), doubled after failures",
-            ),
-        )
+        """The ladder, weakest first; `priority` is a policy of the simulator."""
+        return self.folder.baselines(self._suite, {"priority": Program.from_text(policy_source("priority"))})
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines, or the one that a named benchmark publishes."""
