@@ -30,6 +30,10 @@ _SCORES = {
         "Mean balance over the windows that plans meet; moving is free. Higher is better, 1 is the ceiling. The model\n"
         "has 58 layers of 256 experts, with 288 slots on 32 GPUs; there are 12 windows.\n"
     ),
+    "public": (
+        "Mean balance over the windows that plans meet; moving is free. Higher is better, 1 is the ceiling. Windows\n"
+        "are 100 steps each of the public log of a server, on 288 slots of 32 GPUs.\n"
+    ),
     "speed": (
         "CPU time of `plan` relative to a reference that takes turns with you, lower is better. Windows are unrelated\n"
         "to each other here, so no plan serves twice. The reference is greedy replication and longest processing\n"
