@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Usage
+from thekla.core.evaluation import (
+    EvaluationDone,
+    EvaluationJob,
+    Failed,
+    InstanceResult,
+    Limits,
+    Outcome,
+    Scored,
+    Usage,
+)
 from thekla.core.events import Event
 from thekla.core.problem import Baseline, Instance, Interface, Problem
 from thekla.core.program import Candidate, Program
@@ -15,12 +24,15 @@ from thekla.core.values import Data, Value
 __all__ = [
     "Backend",
     "BlobStore",
+    "CandidateCheck",
     "ChatModel",
     "Evaluator",
     "FactTable",
     "Facts",
     "Generator",
     "Guest",
+    "HiddenTruth",
+    "Invariant",
     "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
@@ -29,6 +41,8 @@ __all__ = [
     "Sandbox",
     "Strategy",
     "Twin",
+    "TwinnedSandbox",
+    "WithExploits",
     "no_twin",
 ]
 
@@ -127,6 +141,14 @@ class Sandbox(Protocol):
         """End all guests."""
 
 
+@runtime_checkable
+class TwinnedSandbox(Sandbox, Protocol):
+    """A sandbox that can run a program a second time under other accidents."""
+
+    def twin(self) -> Sandbox:
+        """The same tier with another hash seed and address layout; its guests end with this sandbox."""
+
+
 class Referee(Protocol):
     """The trusted side, one per problem: it holds the instances and computes the score."""
 
@@ -190,6 +212,43 @@ class ProblemPackage(Protocol):
         """A bound per objective that no program can beat on the instance; empty where none is known."""
 
 
+@runtime_checkable
+class CandidateCheck(Protocol):
+    """Optional, of a package: what is certain to be wrong with a program, found without running it."""
+
+    def check(self, program: Program) -> Failed | None:
+        """Why the program must fail, or None if that is not certain; takes milliseconds, and runs nothing of it.
+
+        It is asked once the program parses and defines what the interface asks for. What it refuses must fail in
+        every evaluation: a doubt is no reason.
+        """
+
+
+@runtime_checkable
+class WithExploits(Protocol):
+    """Optional, of a package: programs that cheat."""
+
+    @property
+    def exploits(self) -> Mapping[str, Program]:
+        """Each by name; each must fail, or score no better than the seeds and trivial rungs."""
+
+
+@runtime_checkable
+class HiddenTruth(Protocol):
+    """Optional, of a package: what a program must not get to know."""
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """Values that no argument and no answer to a program may hold; those that are particular are looked for."""
+
+
+@runtime_checkable
+class Invariant(Protocol):
+    """Optional, of a package: instances that differ in what must not matter."""
+
+    def variants(self, instance: Instance) -> Sequence[tuple[Instance, float]]:
+        """Equivalent instances (renamed, reordered, in other units), each with the factor of its score."""
+
+
 class Backend(Protocol):
     """Runs evaluation jobs: inline, in local worker processes, or on a distributed engine."""
 
@@ -216,6 +275,14 @@ class Evaluator(Protocol):
         evaluated all the same, so that neutral drift goes on and the guess can be checked.
         """
 
+    async def confirm(self, program: Program, outcome: Scored, *, wholly: bool = False) -> Outcome:
+        """What a candidate that would lead is told as, given its score on the train split.
+
+        It is evaluated again. Where scores are reproducible both must agree bit for bit, else it has failed; where they
+        are not, its score becomes the mean of both, so that luck does not make a leader. `wholly` leaves no instance
+        out: for who is to win.
+        """
+
     async def judge(self, program: Program, instances: Sequence[Instance], *, stage: str) -> Outcome:
         """A finalist or baseline on given instances, without the cascade."""
 
@@ -225,7 +292,7 @@ class Evaluator(Protocol):
     def open_holdout(self, chain: str) -> Sequence[Instance]:
         """The hold-out drawn from the journal's hash after the finalists were frozen."""
 
-    def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
+    async def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
         """The aggregated bound per objective over the instances; empty where none is known."""
 
 

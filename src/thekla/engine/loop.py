@@ -12,17 +12,17 @@ from thekla.core.codec import decode, encode
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
-from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
+from thekla.core.journal import Answered, Asked, Closed, Quarantined, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
-from thekla.core.progress import Observer, Progress
+from thekla.core.progress import Observer, Progress, Tally
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
 from thekla.engine.closing import close_run
 from thekla.engine.journaling import Journal, Store
 
-__all__ = ["Engine", "Parts"]
+__all__ = ["Engine", "Flight", "Parts"]
 
 _TRAIN = str(Split.TRAIN)  # what fails before it, by a check or on a tiny case, does not use the budget
 
@@ -40,7 +40,7 @@ class Parts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Flight:
+class Flight:
     """A ticket whose answer and outcome are on their way."""
 
     ticket: Ticket
@@ -77,17 +77,14 @@ class Engine:
         self._imports = tuple(imports)
         self._observer = observer
         self._objective = parts.problem.objective
-        self._pending: deque[_Flight] = deque()
+        self._pending: deque[Flight] = deque()
         self._history: list[Told] = []
         self._scored: list[tuple[Candidate, Scored]] = []  # the record that reports
         self._seen: dict[ProgramId, CandidateId] = {}
         self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
         self._exhausted = ""  # a cap that the generator ran into
-        self._failures = 0
-        self._duplicates = 0
-        self._baseline: float | None = None
-        self._best: float | None = None
+        self._tally = Tally(self._objective, parts.problem.constraints)
 
     async def run(self) -> Closed:
         """Search, then validation, hold-out and the verdict; everything is in the journal.
@@ -117,6 +114,11 @@ class Engine:
         self._report("closed")
         return closed
 
+    @property
+    def in_flight(self) -> Sequence[Flight]:
+        """The tickets that are out, oldest first; the oldest is the one that is waited for."""
+        return tuple(self._pending)
+
     async def _plant(self) -> None:
         """Evaluate the seeds and imports, all at once, and tell them in order."""
         programs = [(f"s{i}", SEED, program) for i, program in enumerate(self._parts.problem.seeds)]
@@ -125,7 +127,7 @@ class Engine:
             ticket = Ticket(id=name, operator=operator)
             self._journal.write(Asked.of(ticket))
             proposal = Proposal(raw="", program=program, operator=operator, generator=operator)
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
+            self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
         while self._pending:
             await self._tell_next()
         seeds = [told for told in self._history if told.ticket.operator == SEED]
@@ -143,7 +145,7 @@ class Engine:
             self._journal.write(Asked.of(ticket))
             self._ledger = replace(self._ledger, proposals=self._ledger.proposals + 1)
             work = self._work(ticket, prompt, len(self._history))
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(work)))
+            self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(work)))
         return bool(self._pending)
 
     def _may_ask(self) -> bool:
@@ -190,18 +192,27 @@ class Engine:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
         flight = self._pending[0]
         proposal, outcome = await flight.work
+        if proposal.program is not None and isinstance(outcome, Scored) and self._would_lead(proposal.program, outcome):
+            outcome = await self._parts.evaluator.confirm(proposal.program, outcome)
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
         counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
         if proposal.program is not None:
             self._store.put_blob(program_blob(proposal.program))
         self._journal.write(Answered.of(flight.ticket, proposal))
+        if isinstance(told.outcome, Failed) and told.outcome.breaches:
+            stage, breaches = told.outcome.stage, told.outcome.breaches
+            self._journal.write(Quarantined(name=flight.ticket.id, stage=stage, breaches=breaches))
         self._journal.write(ToldFact.of(told, counted=counted))
         self._journal.flush()
         self._account(told, proposal, counted=counted)
         self._history.append(told)
         self._parts.strategy.tell(told)
         self._report("search")
+
+    def _would_lead(self, program: Program, outcome: Scored) -> bool:
+        """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
+        return self._tally.is_led_by(outcome) and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
@@ -222,17 +233,10 @@ class Engine:
         outcome = told.outcome
         self._exhausted = self._exhausted or proposal.exhausted
         self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=outcome.cost.cpu_s)
-        if isinstance(outcome, Failed):
-            self._duplicates += outcome.kind is FailureKind.DUPLICATE
-            self._failures += outcome.kind is not FailureKind.DUPLICATE
-        elif told.candidate is not None:
-            score, gain = outcome.scores[self._objective.name], self._objective.gain
+        self._tally.take(told)
+        if isinstance(outcome, Scored) and told.candidate is not None:
             self._scored.append((told.candidate, outcome))
             self._behaviours.setdefault(outcome.behaviour, (len(self._history), told.candidate.id))
-            if self._baseline is None:
-                self._baseline = score
-            if self._best is None or gain(score) > gain(self._best):
-                self._best = score
 
     def _report(self, phase: str, judged: int = 0, to_judge: int = 0) -> None:
         self._observer(
@@ -242,10 +246,10 @@ class Engine:
                 evaluations=self._ledger.evaluations,
                 budget=self._started.budget.evaluations,
                 proposals=self._ledger.proposals,
-                failures=self._failures,
-                duplicates=self._duplicates,
-                best=self._best,
-                baseline=self._baseline,
+                failures=self._tally.failures,
+                duplicates=self._tally.duplicates,
+                best=self._tally.best,
+                baseline=self._tally.baseline,
                 objective=self._objective.name,
                 unit=self._objective.unit,
                 elapsed_s=self._journal.elapsed_s,
@@ -253,6 +257,7 @@ class Engine:
                 replayed=self._journal.ahead is not None,
                 judged=judged,
                 to_judge=to_judge,
+                quarantined=self._tally.quarantined,
             )
         )
 

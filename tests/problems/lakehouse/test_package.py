@@ -39,8 +39,17 @@ class TestSiblingsSuite(ProblemPackageConformance):
         return LakehousePackage("siblings")
 
 
+class TestNamedBenchmark(ProblemPackageConformance):
+    def package(self) -> ProblemPackage:
+        return LakehousePackage("thekla-2026a")
+
+    def sample(self) -> tuple[Instance, ...]:
+        problem = self.package().problem
+        return (*problem.stages[0].instances, problem.instances[Split.TRAIN][1])
+
+
 def test_unknown_suite_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no suite 'hard'.*default: .*public: .*siblings: "):
+    with pytest.raises(ConfigError, match=r"no suite 'hard'.*default: .*public: .*siblings: .*thekla-2026a: "):
         build("hard")
 
 
@@ -78,7 +87,7 @@ def _seed_score(suite: str) -> float:
     return float(outcome.scores[problem.objective.name])  # type: ignore[union-attr]  # a Failed fails the test
 
 
-@pytest.mark.parametrize("suite", ["siblings", "default", "public"])
+@pytest.mark.parametrize("suite", ["siblings", "default", "public", "thekla-2026a"])
 def test_declared_baseline_is_what_the_seed_scores(suite: str) -> None:
     assert _seed_score(suite) == build(suite).problem.objective.baseline
 

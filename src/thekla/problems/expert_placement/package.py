@@ -68,6 +68,7 @@ class ExpertPlacementPackage(FolderPackage):
             measures=FOLDER.measures,
             vocabulary=VOCABULARY,
             published=FOLDER.published(self._suite),
+            reproducible=self._suite != "speed",
         )
 
     @cached_property
