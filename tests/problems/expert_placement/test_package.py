@@ -323,7 +323,7 @@ def test_without_numpy_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_suite_has_a_line_and_published_figures_have_a_source() -> None:
-    assert set(build().suites) == {"default", "calibrated", "public", "speed"}
+    assert set(build().suites) == {"default", "calibrated", "public", "speed", "tensors"}
     for suite in ("calibrated", "public"):
         assert all(source for _, source in build(suite).problem.published.values())
     assert build("default").problem.published == {}

@@ -162,6 +162,7 @@ _STEMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "default": tuple(f"varied/{name}" for name in PROFILES),
         "calibrated": ("calibrated",),
         "public": ("calibrated",),
+        "tensors": ("calibrated",),
         "speed": tuple(f"speed/{name}" for name in _SPEED),
     }
 )
@@ -169,7 +170,7 @@ _STEMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
     """The instances of a suite, without its hold-out; suite `public` is searched on the one log that there is."""
-    train, validation = ((0,), (1, 2)) if suite in ("calibrated", "public") else ((1000,), (2000, 2001))
+    train, validation = ((0,), (1, 2)) if suite in ("calibrated", "public", "tensors") else ((1000,), (2000, 2001))
     found = {
         split: tuple(instance(f"{stem}/s{seed}", split) for stem in _STEMS[suite] for seed in seeds)
         for split, seeds in ((Split.TRAIN, train), (Split.VALIDATION, validation))
