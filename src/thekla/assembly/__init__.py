@@ -13,11 +13,13 @@ from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, pro
 from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
+from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
+from thekla.promotion import Effort
 
 __all__ = [
     "PROFILE_FACTORS",
@@ -28,10 +30,12 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Effort",
     "LadderRow",
     "Observer",
     "ProblemRow",
     "Progress",
+    "PromotionResult",
     "RunOptions",
     "RunResult",
     "RunRow",
@@ -53,6 +57,7 @@ __all__ = [
     "load_options",
     "problems",
     "program",
+    "promote",
     "prompt",
     "resume",
     "run",
