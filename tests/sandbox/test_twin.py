@@ -17,7 +17,7 @@ from thekla.sandbox import StrictSandbox, TrustedSandbox
 INTERFACE = Interface(functions=(Function(name="answer", parameters=(), result="object"),))
 LIMITS = Limits(wall_s=20.0, cpu_s=5.0, memory_mb=128)
 
-ORDERS = '''
+ORDERS = """
 import random, sys
 
 class Plain:
@@ -29,7 +29,7 @@ def answer():
     words = list({f"word{i}" for i in range(64)})
     return {"words": words, "by_address": by_address, "drawn": [random.random() for _ in range(3)],
             "path": list(sys.path), "flags": [sys.flags.safe_path, sys.flags.no_site]}
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from thekla.analysis.front import front_table, list_front
 from thekla.analysis.generalisation import gap_along, gap_table
 from thekla.analysis.ladder import Ladder, Rung, Standing, compare_with_seed, generalisation, ladder
 from thekla.analysis.reading import CandidateView, RunView
@@ -50,6 +51,7 @@ def describe(view: RunView) -> Description:
         operators_table(view),
         models_table(view),
         ledger_table(view),
+        *((front_table(view),) if len(view.settings.objectives) > 1 else ()),
     )
     return Description(
         headline=said.headline,
@@ -77,6 +79,8 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "evaluator": settings.evaluator,
         "components": encode(settings.components),
         "best": _candidate(view, view.best),
+        "constraints": [str(constraint) for constraint in settings.constraints],
+        "front": [dict(point) for point in list_front(view).data] if len(settings.objectives) > 1 else [],
         "ladder": [_rung(rung) for rung in steps.rungs],
         "generalisation": [encode(row) for row in generalisation(view, steps)],
         "gap_along": [encode(point) for point in gap_along(view)],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from thekla.core.constraints import violation
 from thekla.core.errors import StorageError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import Event
@@ -26,7 +27,7 @@ from thekla.core.journal import (
 from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
-from thekla.core.run import IMPORT, SEED, Spending
+from thekla.core.run import ASK_TELL, IMPORT, SEED, Spending
 
 __all__ = [
     "CandidateView",
@@ -40,7 +41,7 @@ __all__ = [
     "read_run",
 ]
 
-Status: TypeAlias = Literal["running", "interrupted", "closed"]
+Status: TypeAlias = Literal["running", "waiting", "interrupted", "closed"]
 Blob: TypeAlias = Callable[[str], bytes]
 
 
@@ -71,7 +72,10 @@ class CandidateView:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """An improvement of the best score on the train split, at a counted evaluation (0: before the first)."""
+    """An improvement of the best program on the train split, at a counted evaluation (0: before the first).
+
+    Under constraints a feasible program is better than any other, whatever it scores.
+    """
 
     evaluation: int
     score: float
@@ -336,20 +340,26 @@ class _Fold:
             )
         )
 
+    def _status(self, *, live: bool) -> Status:
+        if self.closed or live:
+            return "closed" if self.closed else "running"
+        generator = self.settings.components.get("generator") if self.settings else None
+        return "waiting" if generator is not None and generator.name == ASK_TELL else "interrupted"
+
     def view(self, blob: Blob, *, live: bool) -> RunView:
         if self.settings is None:
             raise StorageError("the run's journal does not begin with its settings; it was never started")
         objective = self.settings.objectives[0]
-        curve = _curve(self.candidates, objective)
+        curve = _curve(self.candidates, self.settings)
         by_id = {candidate.id: candidate for candidate in self.candidates if candidate.id is not None}
-        leader = _leader(self.candidates, self.settings.objectives)
+        leader = _leader(self.candidates, self.settings)
         winner = by_id.get(self.closed.winner) if self.closed and self.closed.winner else None
         seed = next((candidate for candidate in self.candidates if candidate.operator == SEED), None)
         shown = [seed, leader, winner, *(by_id.get(name) for name in self.finalists)]
         wanted = {item.program: None for item in shown if item is not None and item.program is not None}
         return RunView(
             settings=self.settings,
-            status="closed" if self.closed else "running" if live else "interrupted",
+            status=self._status(live=live),
             stop_reason=self.stop_reason,
             started_at_s=self.times[0] if self.times else None,
             last_at_s=self.times[-1] if self.times else None,
@@ -396,21 +406,26 @@ def _is_duplicate(candidate: CandidateView) -> bool:
     return isinstance(candidate.outcome, Failed) and candidate.outcome.kind is FailureKind.DUPLICATE
 
 
-def _curve(candidates: Iterable[CandidateView], objective: Objective) -> tuple[CurvePoint, ...]:
-    points: list[CurvePoint] = []
+def _curve(candidates: Iterable[CandidateView], settings: Started) -> tuple[CurvePoint, ...]:
+    objective, points = settings.objectives[0], list[CurvePoint]()
+    best: tuple[float, float] | None = None  # how feasible, and its gain
     for candidate in candidates:
         if candidate.id is None or not isinstance(candidate.outcome, Scored):
             continue
         score = candidate.outcome.scores[objective.name]
-        if not points or objective.gain(score) > objective.gain(points[-1].score):
+        standing = (-violation(settings.constraints, candidate.outcome), objective.gain(score))
+        if best is None or standing > best:
+            best = standing
             points.append(CurvePoint(evaluation=candidate.evaluation, score=score, candidate=candidate.id))
     return tuple(points)
 
 
-def _leader(candidates: Iterable[CandidateView], objectives: Sequence[Objective]) -> CandidateView | None:
+def _leader(candidates: Iterable[CandidateView], settings: Started) -> CandidateView | None:
     """The preferred on train."""
-    found = [(each, each.outcome.scores) for each in candidates if each.id and isinstance(each.outcome, Scored)]
-    return found[by_preference(objectives, [scores for _, scores in found])[0]][0] if found else None
+    found = [(each, each.outcome) for each in candidates if each.id and isinstance(each.outcome, Scored)]
+    violations = [violation(settings.constraints, outcome) for _, outcome in found]
+    order = by_preference(settings.objectives, [outcome.scores for _, outcome in found], violations)
+    return found[order[0]][0] if found else None
 
 
 def _failures(candidates: Iterable[CandidateView]) -> tuple[FailureCount, ...]:

@@ -14,9 +14,10 @@ import thekla
 from thekla.assembly.options import Part, RunOptions
 from thekla.assembly.presets import load_preset
 from thekla.core import registry
+from thekla.core.constraints import parse_constraint
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
-from thekla.core.problem import Objective, Problem, ProblemRef
+from thekla.core.problem import Constraint, Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
@@ -24,9 +25,10 @@ from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.complexity import COMPLEXITY
+from thekla.generation.asktell import Desk
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
-from thekla.search import Tuning
+from thekla.search import Tuning, Weighed, needs_weighing
 
 __all__ = [
     "build_generator",
@@ -69,38 +71,50 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component, models: ModelSource) -> Generator:
-    """The generator that the journal names; one that has a parameter `models` gets its language models there."""
+def build_generator(component: Component, models: ModelSource, *, desk: Desk | None = None) -> Generator:
+    """The generator that the journal names; one that has a parameter `models` or `desk` gets them from here."""
     make = registry.load("generators", component.name)
-    if "models" in inspect.signature(make).parameters:
-        make = _with_models(make, models)
+    given = {"models": models, "desk": desk or Desk()}
+    wanted = {name: given[name] for name in inspect.signature(make).parameters if name in given}
+    if wanted:
+        make = _with_parts(make, wanted)
     return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
 
 
-def _with_models(make: Any, models: ModelSource) -> Any:
-    """`make` without its parameter `models`, but with its other parameters and their types as they are."""
+def _with_parts(make: Any, parts: Mapping[str, object]) -> Any:
+    """`make` without the parameters that `parts` fill, but with its others and their types as they are."""
 
     def made(**arguments: object) -> object:
-        return make(models=models, **arguments)
+        return make(**parts, **arguments)
 
     signature = inspect.signature(make)
-    rest = [one for name, one in signature.parameters.items() if name != "models"]
+    rest = [one for name, one in signature.parameters.items() if name not in parts]
     made.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # what inspect looks at
     made.__annotations__ = get_type_hints(make.__init__ if inspect.isclass(make) else make)
     return made
 
 
 def build_search(
-    components: Mapping[str, Component], problem: Problem, models: ModelSource, *, seed: int
+    components: Mapping[str, Component],
+    problem: Problem,
+    models: ModelSource,
+    *,
+    seed: int,
+    desk: Desk | None = None,
 ) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    generator = build_generator(components["generator"], models)
+    generator = build_generator(components["generator"], models, desk=desk)
     strategy = build_tuned_strategy(components, problem, seed=seed)
     return strategy, Tuned(generator) if "tuning" in components else generator
 
 
 def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
-    """What selects, within an optimiser of constants if the journal says so."""
+    """What selects, within an optimiser of constants if the journal says so.
+
+    Where the first objective does not decide alone, it is told merits (`search.weighing`).
+    """
+    if needs_weighing(problem):
+        return Weighed(lambda shown: build_tuned_strategy(components, shown, seed=seed), problem)
     strategy = build_strategy(components["strategy"], problem, seed=seed)
     tuning = components.get("tuning")
     if tuning is None:
@@ -126,7 +140,7 @@ def started_of(
     """What the first event of a run with these options says."""
     problem = package.problem
     return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
+        problem=ProblemRef(name=options.reference.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
         objectives=_objectives(problem, options),
         measures=problem.measures,
@@ -135,7 +149,7 @@ def started_of(
         components=components_of(options),
         seed=options.seed,
         budget=options.budget,
-        in_flight=options.in_flight,
+        in_flight=options.tickets_in_flight,
         tier=tier,
         thekla=thekla.__version__,
         imported_from=imported_from,
@@ -143,6 +157,8 @@ def started_of(
         baselines=tuple(package.baselines),
         published=problem.published,
         vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
+        constraints=_constraints(problem, options),
+        order=options.order or problem.order,
     )
 
 
@@ -176,11 +192,26 @@ def real_clock() -> Clock:
 
 
 def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
-    """The problem's objectives, and the complexity of programs if readable ones are preferred."""
-    if not options.readable:
-        return problem.objectives
+    """The problem's objectives, and the complexity of programs if it counts or readable ones are preferred."""
     first, *further = problem.objectives
-    return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
+    if options.readable:
+        return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
+    constrained = any(one.name == COMPLEXITY.name for one in _constraints(problem, options))
+    return (first, *further, COMPLEXITY) if constrained else problem.objectives
+
+
+def _constraints(problem: Problem, options: RunOptions) -> tuple[Constraint, ...]:
+    """The problem's constraints and those of the user.
+
+    Raises:
+        ConfigError: One names what the problem does not have.
+    """
+    asked = tuple(parse_constraint(text) for text in options.constraints)
+    known = [*(one.name for one in problem.objectives), *(one.name for one in problem.measures), COMPLEXITY.name]
+    for constraint in asked:
+        if constraint.name not in known:
+            raise ConfigError(f"there is no {constraint.name!r} to constrain; there are {', '.join(known)}")
+    return *problem.constraints, *(one for one in asked if one not in problem.constraints)
 
 
 def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from thekla.analysis.description import Description
 from thekla.analysis.description import describe as describe_view
 from thekla.analysis.diff import diff_candidates, program_named
+from thekla.analysis.front import FrontListing, list_front
 from thekla.analysis.reading import RunView, read_run
 from thekla.assembly.sessions import folder
 from thekla.core.errors import StorageError
@@ -24,7 +25,7 @@ from thekla.storage.lease import is_held
 
 _CLOSING_EVENTS = 500  # more than a run writes after it opened its hold-out: a row of the ladder each
 
-__all__ = ["RunRow", "describe", "diff", "list_runs", "program", "replace_file", "view", "write_report"]
+__all__ = ["RunRow", "describe", "diff", "front", "list_runs", "program", "replace_file", "view", "write_report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class RunRow:
     """A run in a list.
 
     Args:
-        status: `running`, `interrupted`, `closed` or `unreadable`.
+        status: `running`, `waiting` (for answers from outside), `interrupted`, `closed` or `unreadable`.
         started_at: ISO 8601, UTC; empty if it is not known.
         fault: Why the file cannot be read; empty if it can.
     """
@@ -99,6 +100,11 @@ def view(run: str, runs: Path | None) -> RunView:
 def describe(run: str, runs: Path | None) -> Description:
     """A run in sentences and tables, and as plain data."""
     return describe_view(view(run, runs))
+
+
+def front(run: str, runs: Path | None) -> FrontListing:
+    """The feasible programs of a run that none beats on all objectives."""
+    return list_front(view(run, runs))
 
 
 def program(run: str, name: str, runs: Path | None) -> Program:

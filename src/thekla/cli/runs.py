@@ -41,14 +41,17 @@ RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), o
 
 
 def run(
-    problem: Annotated[str | None, typer.Argument(help="A problem of `thekla problems`.")] = None,
+    problem: Annotated[
+        str | None, typer.Argument(help="A problem of `thekla problems`, or the path of a problem's folder.")
+    ] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
-    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="islands")] = None,
+    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="thekla")] = None,
     generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
     ] = None,
+    by: Annotated[str | None, typer.Option(help="Who answers, with --generator asktell.")] = None,
     feedback: Annotated[
         str | None, typer.Option(help="What a model is told of outcomes: score, instances, causes or trace.")
     ] = None,
@@ -82,6 +85,16 @@ def run(
     traces: Traces = None,
     objective: ObjectiveName = None,
     params: ParamsFile = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(help="What a program must keep to, as in `misses<=0.05`; may be repeated."),
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Several objectives: `first` or `lexicographic`.", show_default="first")
+    ] = None,
+    unaudited: Annotated[
+        bool, typer.Option("--unaudited", help="Search a problem of your own even if it fails the quick audit.")
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
@@ -98,6 +111,7 @@ def run(
         "strategy": strategy,
         "generator": generator,
         "model": model,
+        "by": by,
         "feedback": feedback,
         "evaluations": evaluations,
         "proposals": proposals,
@@ -112,8 +126,11 @@ def run(
         "from_run": from_run,
         "readable": readable,
         "tolerance": tolerance,
+        "constraints": constraint or None,
+        "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
+        "audited": False if unaudited else None,
     }
     if config is None and preset is None and problem is None:
         raise ConfigError("name a problem (see thekla problems), a file of options with --config, or a --preset")
@@ -149,6 +166,9 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
         output.say(described.headline)
         for command in ("show", "best", "report"):
             output.say(f"  thekla {command} {result.run_id}{where(runs)}")
+    if result.waiting:
+        output.note(f"thekla: {result.run_id} waits for answers; ask with: thekla ask {result.run_id}{where(runs)}")
+        return
     if not result.finished:
         say_resume(result.run_id, runs)
         raise typer.Exit(INTERRUPTED)
@@ -205,14 +225,26 @@ def show(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
         output.description(described)
 
 
-def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
-    """Print the best program of a run.
+def best(
+    run: RunName,
+    *,
+    front: Annotated[
+        bool, typer.Option("--front", help="List the programs that none beats on all objectives.")
+    ] = False,
+    candidate: Annotated[str | None, typer.Option(help="Print this one instead, as in `t17`.")] = None,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the best program of a run, or the front of its objectives.
 
     A terminal is shown hidden characters by their number; a file or pipe gets the text as it is.
     """
     from thekla import assembly
 
-    program = assembly.view(run, runs).best_program
+    if front:
+        _print_front(run, runs, as_json=as_json)
+        return
+    program = assembly.view(run, runs).best_program if candidate is None else assembly.program(run, candidate, runs)
     if program is None:
         output.note(f"thekla: run {run} has scored no program")
         raise typer.Exit(FAILED)
@@ -226,6 +258,20 @@ def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
             typer.echo(visible(text), nl=False)
         else:
             typer.echo(text.encode("utf-8", errors="surrogatepass"), nl=False)
+
+
+def _print_front(run: str, runs: Path | None, *, as_json: bool) -> None:
+    from thekla import assembly
+
+    found = assembly.front(run, runs)
+    if as_json:
+        output.print_json({"run": run, "front": list(found.data)})
+    elif not found.table.rows:
+        output.note(f"thekla: run {run} has scored no program that keeps to its constraints")
+        raise typer.Exit(FAILED)
+    else:
+        output.tables([found.table])
+        output.note(f"print one with: thekla best {run} --candidate ID{where(runs)}")
 
 
 def prompt(

@@ -15,7 +15,7 @@ from thekla.core.budget import Budget
 from thekla.core.codec import decode, encode
 from thekla.core.evaluation import Breach, Failed, InstanceResult, Outcome, Scored, Usage
 from thekla.core.events import Event, EventKind
-from thekla.core.problem import Baseline, Instance, Measure, Objective, ProblemRef, Split
+from thekla.core.problem import Baseline, Constraint, Instance, Measure, Objective, Order, ProblemRef, Split
 from thekla.core.program import CandidateId, Program, ProgramId
 from thekla.core.registry import Component
 from thekla.core.run import Proposal, Spending, Ticket, Told
@@ -67,6 +67,8 @@ class Started:
     baselines: tuple[Baseline, ...] = ()
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     vocabulary: Mapping[str, str] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    order: Order = "first"
 
 
 @dataclass(frozen=True, kw_only=True)

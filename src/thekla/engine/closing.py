@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from thekla.core.evaluation import Failed, Outcome, Scored
+from thekla.core.finalists import finalists_of, milestones_of, preferred
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged, Quarantined
-from thekla.core.preference import by_preference
 from thekla.core.problem import Baseline, Instance, Problem, Split
 from thekla.core.program import Candidate, Program
 from thekla.core.protocols import Evaluator
 from thekla.engine.journaling import Journal
 
 __all__ = ["close_run"]
-
-FINALISTS = 3
-MILESTONES = 3
 
 
 async def close_run(
@@ -41,7 +37,7 @@ async def close_run(
         scored: All scored candidates in the order in which they were told; the first is the seed.
         report: Hears the phase, and how many of how many rows of a split are judged.
     """
-    seed, finalists = scored[0][0], _finalists(problem, scored)
+    seed, finalists = scored[0][0], finalists_of(problem, scored)
     journal.write(Frozen(finalists=tuple(candidate.id for candidate in finalists)))
     journal.flush()
     validating, opening = partial(report, "validation"), partial(report, "holdout")
@@ -51,7 +47,7 @@ async def close_run(
         instances = problem.instances[Split.VALIDATION]
         passed = [
             Baseline(name=candidate.id, role="milestone", program=candidate.program)
-            for candidate in _milestones(problem, scored, besides=[seed, *finalists])
+            for candidate in milestones_of(problem, scored, besides=[seed, *finalists])
         ]
         outcomes = await _judge(evaluator, journal, [*rows, *passed], Split.VALIDATION, instances, validating)
         rows = _ranked(problem, rows, outcomes[: len(rows)])
@@ -69,45 +65,6 @@ async def close_run(
     journal.write(closed)
     journal.flush()
     return closed
-
-
-def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> list[Candidate]:
-    """The preferred on train, each another behaviour: of candidates with equal scores on every instance the shortest.
-
-    The one with the best score is among them, even if simpler ones are preferred.
-    """
-    objective = problem.objective
-    kinds: dict[tuple[float, ...], tuple[Candidate, Scored]] = {}
-    for candidate, outcome in scored:
-        scores = tuple(result.scores[objective.name] for result in outcome.instances.values())
-        key = (objective.gain(outcome.scores[objective.name]), *scores)
-        known = kinds.get(key)
-        if known is None or len(candidate.program.text) < len(known[0].program.text):
-            kinds[key] = candidate, outcome
-    found = list(kinds.values())
-    preferred = by_preference(problem.objectives, [outcome.scores for _, outcome in found])
-    (best, *_) = by_preference(problem.objectives[:1], [outcome.scores for _, outcome in found])
-    places = [place for place in preferred if place != best][: FINALISTS - 1]
-    return [found[place][0] for place in preferred if place in (*places, best)]
-
-
-def _milestones(
-    problem: Problem, scored: Sequence[tuple[Candidate, Scored]], *, besides: Sequence[Candidate]
-) -> list[Candidate]:
-    """Some that led on train for a while, evenly among those who did: their fate on validation shows when the search
-    began to fit train only."""
-    objective = problem.objective
-    led: list[Candidate] = []
-    best = -math.inf
-    for candidate, outcome in scored:
-        gain = objective.gain(outcome.scores[objective.name])
-        if gain > best:
-            best = gain
-            led.append(candidate)
-    left = [candidate for candidate in led if candidate not in besides]
-    if len(left) <= MILESTONES:
-        return left
-    return [left[(2 * place + 1) * len(left) // (2 * MILESTONES)] for place in range(MILESTONES)]
 
 
 async def _judge(
@@ -142,8 +99,8 @@ async def _judge(
 
 def _ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> list[Baseline]:
     """The rows with a score, the preferred on validation first and the earlier of equals; all if none has a score."""
-    scored = [(row, outcome.scores) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
-    ranks = by_preference(problem.objectives, [scores for _, scores in scored])
+    scored = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
+    ranks = preferred(problem, problem.objectives, [outcome for _, outcome in scored])
     return [scored[place][0] for place in ranks] or list(rows)
 
 

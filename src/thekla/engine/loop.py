@@ -15,14 +15,14 @@ from thekla.core.events import EventKind
 from thekla.core.journal import Answered, Asked, Closed, Quarantined, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
-from thekla.core.progress import Observer, Progress
+from thekla.core.progress import Observer, Progress, Tally
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
 from thekla.engine.closing import close_run
 from thekla.engine.journaling import Journal, Store
 
-__all__ = ["Engine", "Parts"]
+__all__ = ["Engine", "Flight", "Parts"]
 
 _TRAIN = str(Split.TRAIN)  # what fails before it, by a check or on a tiny case, does not use the budget
 
@@ -40,7 +40,7 @@ class Parts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Flight:
+class Flight:
     """A ticket whose answer and outcome are on their way."""
 
     ticket: Ticket
@@ -77,18 +77,14 @@ class Engine:
         self._imports = tuple(imports)
         self._observer = observer
         self._objective = parts.problem.objective
-        self._pending: deque[_Flight] = deque()
+        self._pending: deque[Flight] = deque()
         self._history: list[Told] = []
         self._scored: list[tuple[Candidate, Scored]] = []  # the record that reports
         self._seen: dict[ProgramId, CandidateId] = {}
         self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
         self._exhausted = ""  # a cap that the generator ran into
-        self._failures = 0
-        self._duplicates = 0
-        self._quarantined = 0
-        self._baseline: float | None = None
-        self._best: float | None = None
+        self._tally = Tally(self._objective, parts.problem.constraints)
 
     async def run(self) -> Closed:
         """Search, then validation, hold-out and the verdict; everything is in the journal.
@@ -118,6 +114,11 @@ class Engine:
         self._report("closed")
         return closed
 
+    @property
+    def in_flight(self) -> Sequence[Flight]:
+        """The tickets that are out, oldest first; the oldest is the one that is waited for."""
+        return tuple(self._pending)
+
     async def _plant(self) -> None:
         """Evaluate the seeds and imports, all at once, and tell them in order."""
         programs = [(f"s{i}", SEED, program) for i, program in enumerate(self._parts.problem.seeds)]
@@ -126,7 +127,7 @@ class Engine:
             ticket = Ticket(id=name, operator=operator)
             self._journal.write(Asked.of(ticket))
             proposal = Proposal(raw="", program=program, operator=operator, generator=operator)
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
+            self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
         while self._pending:
             await self._tell_next()
         seeds = [told for told in self._history if told.ticket.operator == SEED]
@@ -144,7 +145,7 @@ class Engine:
             self._journal.write(Asked.of(ticket))
             self._ledger = replace(self._ledger, proposals=self._ledger.proposals + 1)
             work = self._work(ticket, prompt, len(self._history))
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(work)))
+            self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(work)))
         return bool(self._pending)
 
     def _may_ask(self) -> bool:
@@ -211,9 +212,7 @@ class Engine:
 
     def _would_lead(self, program: Program, outcome: Scored) -> bool:
         """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
-        gain, name = self._objective.gain, self._objective.name
-        ahead = self._best is not None and gain(outcome.scores[name]) > gain(self._best)
-        return ahead and program.id not in self._seen
+        return self._tally.is_led_by(outcome) and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
@@ -234,18 +233,10 @@ class Engine:
         outcome = told.outcome
         self._exhausted = self._exhausted or proposal.exhausted
         self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=outcome.cost.cpu_s)
-        if isinstance(outcome, Failed):
-            self._duplicates += outcome.kind is FailureKind.DUPLICATE
-            self._failures += outcome.kind is not FailureKind.DUPLICATE
-            self._quarantined += outcome.kind is FailureKind.QUARANTINED
-        elif told.candidate is not None:
-            score, gain = outcome.scores[self._objective.name], self._objective.gain
+        self._tally.take(told)
+        if isinstance(outcome, Scored) and told.candidate is not None:
             self._scored.append((told.candidate, outcome))
             self._behaviours.setdefault(outcome.behaviour, (len(self._history), told.candidate.id))
-            if self._baseline is None:
-                self._baseline = score
-            if self._best is None or gain(score) > gain(self._best):
-                self._best = score
 
     def _report(self, phase: str, judged: int = 0, to_judge: int = 0) -> None:
         self._observer(
@@ -255,10 +246,10 @@ class Engine:
                 evaluations=self._ledger.evaluations,
                 budget=self._started.budget.evaluations,
                 proposals=self._ledger.proposals,
-                failures=self._failures,
-                duplicates=self._duplicates,
-                best=self._best,
-                baseline=self._baseline,
+                failures=self._tally.failures,
+                duplicates=self._tally.duplicates,
+                best=self._tally.best,
+                baseline=self._tally.baseline,
                 objective=self._objective.name,
                 unit=self._objective.unit,
                 elapsed_s=self._journal.elapsed_s,
@@ -266,7 +257,7 @@ class Engine:
                 replayed=self._journal.ahead is not None,
                 judged=judged,
                 to_judge=to_judge,
-                quarantined=self._quarantined,
+                quarantined=self._tally.quarantined,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from thekla.analysis.diff import unified_diff
+from thekla.analysis.front import front_table
 from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import ladder
 from thekla.analysis.reading import RunView
@@ -49,6 +50,8 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
     if (gap := gap_table(view)).rows:
         yield from table_lines(gap)
     yield from _program(view)
+    if len(view.settings.objectives) > 1:
+        yield from table_lines(front_table(view))
     for map_ in heat_maps(steps, view.objective):
         rows = tuple((label, *(cell.text for cell in cells)) for label, cells in map_.rows)
         title = f"Instance by instance: {map_.split}"
