@@ -17,6 +17,7 @@ from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
@@ -24,6 +25,7 @@ from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
+from thekla.promotion import Effort
 
 __all__ = [
     "PROFILE_FACTORS",
@@ -36,6 +38,7 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Effort",
     "Finding",
     "FrontListing",
     "Heard",
@@ -44,6 +47,7 @@ __all__ = [
     "Offer",
     "ProblemRow",
     "Progress",
+    "PromotionResult",
     "Reply",
     "RunOptions",
     "RunResult",
@@ -73,6 +77,7 @@ __all__ = [
     "load_options",
     "problems",
     "program",
+    "promote",
     "prompt",
     "read_program",
     "reply_of",

@@ -43,6 +43,7 @@ __all__ = [
     "Twin",
     "TwinnedSandbox",
     "WithExploits",
+    "WorkloadSpace",
     "no_twin",
 ]
 
@@ -210,6 +211,20 @@ class ProblemPackage(Protocol):
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A bound per objective that no program can beat on the instance; empty where none is known."""
+
+
+@runtime_checkable
+class WorkloadSpace(Protocol):
+    """What a package may offer besides: its instances, changed. None where an instance cannot be changed so."""
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """An instance of the same kind that is `factor` times as large: the problem's size knob."""
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """A neighbour of an instance, for the search of workloads on which a program does badly."""
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same instance under other names, which must change no honest program's score."""
 
 
 @runtime_checkable
