@@ -15,6 +15,7 @@ from thekla.assembly import (
     describe,
     diff,
     evaluate,
+    front,
     ladder,
     list_runs,
     problems,
@@ -84,6 +85,23 @@ def test_a_run_whose_constants_are_tuned_is_resumed_as_if_it_had_not_stopped(run
     again = resume(interrupting.seen[-1].run_id, runs=runs, workers=1, observer=lambda progress: None)
     assert chain(again.path) == chain(whole.path)
     assert "tune" in {candidate.operator for candidate in view(whole.run_id, runs).candidates}
+
+
+def test_a_run_under_constraints_ends_with_a_feasible_program(runs: Path) -> None:
+    """The seed, at 1.0, violates the first; the second is on what is computed from the text."""
+    limits = ("first<=0.8", "complexity<=100")
+    options = OPTIONS.model_copy(update={"constraints": limits, "order": "lexicographic", "evaluations": 30})
+    whole = run(options, runs=runs, observer=lambda progress: None)
+    seen = view(whole.run_id, runs)
+    assert [str(one) for one in seen.settings.constraints] == ["first at most 0.8", "complexity at most 100"]
+    assert seen.best is not None
+    assert isinstance(seen.best.outcome, Scored)
+    assert seen.best.outcome.measures["first"] <= 0.8
+    points = front(whole.run_id, runs).data
+    assert points
+    assert [point["scores"].keys() for point in points] == [{"score", "complexity"}] * len(points)  # type: ignore[union-attr]  # a mapping
+    with pytest.raises(ConfigError, match="no 'speed' to constrain"):
+        run(OPTIONS.model_copy(update={"constraints": ("speed>=1",)}), runs=runs, observer=lambda progress: None)
 
 
 def test_a_signal_after_the_run_was_closed_comes_too_late(runs: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from thekla import __version__, assembly
 from thekla.analysis import RunView, diff_candidates, read_run
 from thekla.analysis.description import describe
+from thekla.analysis.diff import program_named
+from thekla.analysis.front import list_front
 from thekla.assembly import (
     DoctorReport,
     DoctorRow,
@@ -119,6 +121,8 @@ def house(monkeypatch: pytest.MonkeyPatch, seen: RunView, journal: JournalBuilde
         "evaluate": evaluate,
         "write_report": write_report,
         "view": lambda name, runs: seen,
+        "front": lambda name, runs: list_front(seen),
+        "program": lambda name, candidate, runs: program_named(seen, candidate, journal.blob),
         "describe": lambda name, runs: describe(seen),
         "diff": lambda name, a, b, runs: diff_candidates(seen, journal.blob, a, b),
         "doctor": lambda runs, models: report,
@@ -135,6 +139,7 @@ COMMANDS: list[list[str]] = [
     ["list"],
     ["show", RUN],
     ["best", RUN],
+    ["best", RUN, "--front"],
     ["diff", RUN],
     ["report", RUN],
     ["problems"],
@@ -176,6 +181,13 @@ def test_best_gives_a_pipe_the_exact_text(capsys: pytest.CaptureFixture[str], se
     assert capsys.readouterr().out == seen.best_program.text
 
 
+def test_any_program_of_the_front_can_be_printed(capsys: pytest.CaptureFixture[str], seen: RunView) -> None:
+    assert main(["best", RUN, "--front", "--json"]) == 0
+    (point,) = json.loads(capsys.readouterr().out)["front"]
+    assert main(["best", RUN, "--candidate", point["candidate"]]) == 0
+    assert capsys.readouterr().out.startswith("def schedule")
+
+
 def test_progress_goes_to_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "queue"]) == 0
     captured = capsys.readouterr()
@@ -189,10 +201,12 @@ def test_options_reach_the_run(house: dict[str, Any], tmp_path: Path) -> None:
     config = tmp_path / "options.toml"
     config.write_text('problem = "queue"\nseed = 3\nstrategy = "greedy"\n')
     arguments = ["run", "--config", str(config), "--seed", "9", "--evaluations", "12", "--from", "old-run"]
+    arguments += ["--constraint", "misses<=0.1", "--constraint", "load>=2", "--order", "lexicographic"]
     assert main([*arguments, "--in-flight", "4", "--wall-s", "5", "--runs", str(tmp_path)]) == 0
     options, runs = house["run"]
     assert (options.problem, options.seed, options.strategy) == ("queue", 9, "greedy")
     assert (options.evaluations, options.in_flight, options.wall_s, options.from_run) == (12, 4, 5.0, "old-run")
+    assert (options.constraints, options.order) == (("misses<=0.1", "load>=2"), "lexicographic")
     assert runs == tmp_path
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.core.evaluation import InstanceResult, Scored
+from thekla.core.preference import dominates
 from thekla.core.problem import Measure, Objective, Problem
 from thekla.core.protocols import Strategy
 from thekla.core.rng import stream
@@ -30,7 +31,7 @@ from thekla.search import (
     TreeSearch,
 )
 from thekla.search.levi import cluster
-from thekla.search.pareto import crowding, dominates, fronts
+from thekla.search.pareto import crowding, fronts
 from thekla.testing.strategies import StrategyConformance, candidate_of, failed, search_problem
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from thekla.analysis.front import front_table, list_front
+from thekla.analysis.generalisation import gap_along, gap_table
 from thekla.analysis.ladder import Ladder, Rung, Standing, compare_with_seed, generalisation, ladder
 from thekla.analysis.reading import CandidateView, RunView
 from thekla.analysis.tables import (
@@ -14,6 +16,7 @@ from thekla.analysis.tables import (
     ledger_table,
     models_table,
     operators_table,
+    quarantine_table,
     summary_table,
 )
 from thekla.analysis.wording import findings
@@ -42,10 +45,13 @@ def describe(view: RunView) -> Description:
     tables = (
         summary_table(view, steps),
         ladder_table(view, steps),
+        gap_table(view),
+        quarantine_table(view),
         failures_table(view),
         operators_table(view),
         models_table(view),
         ledger_table(view),
+        *((front_table(view),) if len(view.settings.objectives) > 1 else ()),
     )
     return Description(
         headline=said.headline,
@@ -73,13 +79,17 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "evaluator": settings.evaluator,
         "components": encode(settings.components),
         "best": _candidate(view, view.best),
+        "constraints": [str(constraint) for constraint in settings.constraints],
+        "front": [dict(point) for point in list_front(view).data] if len(settings.objectives) > 1 else [],
         "ladder": [_rung(rung) for rung in steps.rungs],
         "generalisation": [encode(row) for row in generalisation(view, steps)],
+        "gap_along": [encode(point) for point in gap_along(view)],
         "against_seed": {split: encode(row) for split, row in compare_with_seed(view, steps).items()},
         "curve": [encode(point) for point in view.curve],
         "failures": [
             {"kind": row.kind, "stage": row.stage, "count": row.count, "cpu_s": row.cpu_s} for row in view.failures
         ],
+        "quarantined": [encode(fact) for fact in view.quarantined],
         "screening": encode(view.screening),
         "operators": [encode(row) for row in view.operators],
         "ledger": encode(view.ledger),

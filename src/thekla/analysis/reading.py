@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from thekla.core.constraints import violation
 from thekla.core.errors import StorageError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import Event
@@ -16,6 +17,7 @@ from thekla.core.journal import (
     Frozen,
     HoldoutOpened,
     Judged,
+    Quarantined,
     Started,
     Stopping,
     ToldFact,
@@ -70,7 +72,10 @@ class CandidateView:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """An improvement of the best score on the train split, at a counted evaluation (0: before the first)."""
+    """An improvement of the best program on the train split, at a counted evaluation (0: before the first).
+
+    Under constraints a feasible program is better than any other, whatever it scores.
+    """
 
     evaluation: int
     score: float
@@ -179,6 +184,7 @@ class RunView:
         leader: The preferred on train so far (the first of equals).
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
+        quarantined: Scores better than a proven bound, in the order in which they were met.
         earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
     """
 
@@ -203,6 +209,7 @@ class RunView:
     programs: Mapping[ProgramId, Program]
     events: int
     chain: str
+    quarantined: tuple[Quarantined, ...] = ()
     earlier_openings: int = 0
 
     @property
@@ -262,6 +269,7 @@ class _Fold:
     models: dict[str, ModelCalls] = field(default_factory=dict)
     candidates: list[CandidateView] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
     stop_reason: str = ""
     finalists: tuple[CandidateId, ...] = ()
     holdout: HoldoutOpened | None = None
@@ -289,6 +297,8 @@ class _Fold:
                 self._tell(told)
             case Judged() as judged:
                 self.judged.append(judged)
+            case Quarantined() as quarantined:
+                self.quarantined.append(quarantined)
             case Stopping(reason=reason):
                 self.stop_reason = reason
             case Frozen(finalists=finalists):
@@ -340,9 +350,9 @@ class _Fold:
         if self.settings is None:
             raise StorageError("the run's journal does not begin with its settings; it was never started")
         objective = self.settings.objectives[0]
-        curve = _curve(self.candidates, objective)
+        curve = _curve(self.candidates, self.settings)
         by_id = {candidate.id: candidate for candidate in self.candidates if candidate.id is not None}
-        leader = _leader(self.candidates, self.settings.objectives)
+        leader = _leader(self.candidates, self.settings)
         winner = by_id.get(self.closed.winner) if self.closed and self.closed.winner else None
         seed = next((candidate for candidate in self.candidates if candidate.operator == SEED), None)
         shown = [seed, leader, winner, *(by_id.get(name) for name in self.finalists)]
@@ -369,6 +379,7 @@ class _Fold:
             programs={program: program_from_blob(blob(program)) for program in wanted},
             events=self.events,
             chain=self.chain,
+            quarantined=tuple(self.quarantined),
         )
 
     def _ledger(self) -> LedgerView:
@@ -395,21 +406,26 @@ def _is_duplicate(candidate: CandidateView) -> bool:
     return isinstance(candidate.outcome, Failed) and candidate.outcome.kind is FailureKind.DUPLICATE
 
 
-def _curve(candidates: Iterable[CandidateView], objective: Objective) -> tuple[CurvePoint, ...]:
-    points: list[CurvePoint] = []
+def _curve(candidates: Iterable[CandidateView], settings: Started) -> tuple[CurvePoint, ...]:
+    objective, points = settings.objectives[0], list[CurvePoint]()
+    best: tuple[float, float] | None = None  # how feasible, and its gain
     for candidate in candidates:
         if candidate.id is None or not isinstance(candidate.outcome, Scored):
             continue
         score = candidate.outcome.scores[objective.name]
-        if not points or objective.gain(score) > objective.gain(points[-1].score):
+        standing = (-violation(settings.constraints, candidate.outcome), objective.gain(score))
+        if best is None or standing > best:
+            best = standing
             points.append(CurvePoint(evaluation=candidate.evaluation, score=score, candidate=candidate.id))
     return tuple(points)
 
 
-def _leader(candidates: Iterable[CandidateView], objectives: Sequence[Objective]) -> CandidateView | None:
+def _leader(candidates: Iterable[CandidateView], settings: Started) -> CandidateView | None:
     """The preferred on train."""
-    found = [(each, each.outcome.scores) for each in candidates if each.id and isinstance(each.outcome, Scored)]
-    return found[by_preference(objectives, [scores for _, scores in found])[0]][0] if found else None
+    found = [(each, each.outcome) for each in candidates if each.id and isinstance(each.outcome, Scored)]
+    violations = [violation(settings.constraints, outcome) for _, outcome in found]
+    order = by_preference(settings.objectives, [outcome.scores for _, outcome in found], violations)
+    return found[order[0]][0] if found else None
 
 
 def _failures(candidates: Iterable[CandidateView]) -> tuple[FailureCount, ...]:

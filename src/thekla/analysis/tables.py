@@ -22,6 +22,7 @@ __all__ = [
     "measures_table",
     "models_table",
     "operators_table",
+    "quarantine_table",
     "screening_note",
     "standing_text",
     "summary_table",
@@ -119,6 +120,29 @@ def failures_table(view: RunView) -> Table:
         rows=tuple(rows),
         note=screening_note(view),
         left=2,
+    )
+
+
+def quarantine_table(view: RunView) -> Table:
+    """Scores that are better than a proven bound: none of them was ranked."""
+    rows = [
+        (
+            visible(fact.name),
+            fact.stage,
+            visible(breach.instance) or "(whole split)",
+            breach.objective,
+            number(breach.score),
+            number(breach.bound),
+        )
+        for fact in view.quarantined
+        for breach in fact.breaches
+    ]
+    return Table(
+        title="Quarantine",
+        columns=("program", "stage", "instance", "objective", "score", "bound"),
+        rows=tuple(rows),
+        note="Better than a proven bound cannot be: the program cheats, or the evaluator or the bound is wrong.",
+        left=4,
     )
 
 

@@ -242,6 +242,11 @@ def _warnings(view: RunView, steps: Ladder, best: Rung | None) -> Iterator[str]:
             "The candidates ran without a sandbox (tier `trusted`). A program could have read or changed anything on "
             "the machine, its own score included. Do not base a claim on these figures; run again under `strict`."
         )
+    if view.quarantined:
+        yield (
+            f"{len(view.quarantined)} time(s) a score was better than a proven bound, which cannot be: the program "
+            "cheats, or the evaluator or the bound is wrong. These scores are in quarantine and were ranked nowhere."
+        )
     bound = steps.of_role("bound")
     if best is not None and bound is not None:
         for split in steps.splits:

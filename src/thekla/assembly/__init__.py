@@ -4,17 +4,20 @@ Every command of the line, and every other window on the house, goes through the
 """
 
 from thekla.analysis.description import Description
+from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
+from thekla.analysis.verdict import Verdict
 from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
 from thekla.assembly.prompts import prompt
-from thekla.assembly.reading import RunRow, describe, diff, list_runs, program, view, write_report
+from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
@@ -22,6 +25,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 
 __all__ = [
     "PROFILE_FACTORS",
+    "Comparison",
     "Counter",
     "DataRow",
     "DemoResult",
@@ -29,6 +33,7 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "FrontListing",
     "Heard",
     "LadderRow",
     "Observer",
@@ -43,9 +48,11 @@ __all__ = [
     "Standing",
     "Summary",
     "Table",
+    "Verdict",
     "ask",
     "attend",
     "bench_strategies",
+    "compare",
     "data_sets",
     "demo",
     "describe",
@@ -53,6 +60,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "fetch_data",
+    "front",
     "ladder",
     "list_runs",
     "load_options",
@@ -66,6 +74,7 @@ __all__ = [
     "state",
     "stop",
     "tell",
+    "verdict",
     "view",
     "write_figure",
     "write_report",

@@ -14,9 +14,10 @@ import thekla
 from thekla.assembly.options import Part, RunOptions
 from thekla.assembly.presets import load_preset
 from thekla.core import registry
+from thekla.core.constraints import parse_constraint
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started
-from thekla.core.problem import Objective, Problem, ProblemRef
+from thekla.core.problem import Constraint, Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.registry import Component
@@ -27,7 +28,7 @@ from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.asktell import Desk
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
-from thekla.search import Tuning
+from thekla.search import Tuning, Weighed, needs_weighing
 
 __all__ = [
     "build_generator",
@@ -108,7 +109,12 @@ def build_search(
 
 
 def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
-    """What selects, within an optimiser of constants if the journal says so."""
+    """What selects, within an optimiser of constants if the journal says so.
+
+    Where the first objective does not decide alone, it is told merits (`search.weighing`).
+    """
+    if needs_weighing(problem):
+        return Weighed(lambda shown: build_tuned_strategy(components, shown, seed=seed), problem)
     strategy = build_strategy(components["strategy"], problem, seed=seed)
     tuning = components.get("tuning")
     if tuning is None:
@@ -151,6 +157,8 @@ def started_of(
         baselines=tuple(package.baselines),
         published=problem.published,
         vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
+        constraints=_constraints(problem, options),
+        order=options.order or problem.order,
     )
 
 
@@ -184,11 +192,26 @@ def real_clock() -> Clock:
 
 
 def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
-    """The problem's objectives, and the complexity of programs if readable ones are preferred."""
-    if not options.readable:
-        return problem.objectives
+    """The problem's objectives, and the complexity of programs if it counts or readable ones are preferred."""
     first, *further = problem.objectives
-    return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
+    if options.readable:
+        return replace(first, tolerance=options.tolerance), *further, COMPLEXITY
+    constrained = any(one.name == COMPLEXITY.name for one in _constraints(problem, options))
+    return (first, *further, COMPLEXITY) if constrained else problem.objectives
+
+
+def _constraints(problem: Problem, options: RunOptions) -> tuple[Constraint, ...]:
+    """The problem's constraints and those of the user.
+
+    Raises:
+        ConfigError: One names what the problem does not have.
+    """
+    asked = tuple(parse_constraint(text) for text in options.constraints)
+    known = [*(one.name for one in problem.objectives), *(one.name for one in problem.measures), COMPLEXITY.name]
+    for constraint in asked:
+        if constraint.name not in known:
+            raise ConfigError(f"there is no {constraint.name!r} to constrain; there are {', '.join(known)}")
+    return *problem.constraints, *(one for one in asked if one not in problem.constraints)
 
 
 def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:

@@ -102,7 +102,7 @@ def ladder(
     async def judge() -> tuple[list[Outcome], Mapping[str, float]]:
         async with _service(package, reference, sandbox, workers) as service:
             judged = (service.judge_baseline(rung, instances, stage=split) for rung in package.baselines)
-            return list(await asyncio.gather(*judged)), service.bound(instances)
+            return list(await asyncio.gather(*judged)), await service.bound(instances)
 
     outcomes, bound = asyncio.run(judge())
     objective = package.problem.objective

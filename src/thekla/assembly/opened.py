@@ -18,15 +18,17 @@ __all__ = ["LastProgress", "OpenRun"]
 
 
 class LastProgress:
-    """An observer that remembers what it heard last, and passes it on."""
+    """An observer that remembers what it heard last, passes it on, and rings."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, ring: Callable[[], None]) -> None:
         self._observer = observer
+        self._ring = ring
         self.value: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
         self.value = progress
         self._observer(progress)
+        self._ring()
 
 
 class OpenRun:
@@ -95,18 +97,18 @@ class OpenRun:
         """
         assert self._task is not None
         while not self._task.done():
-            laid = self.desk.expect()
+            rung = self.desk.expect()
             flights = self._engine.in_flight
             working = [one.work for one in flights if one.ticket.id not in self.desk.waiting and not one.work.done()]
             if flights and not (all_work and working) and flights[0].ticket.id in self.desk.waiting:
                 return None
-            await self._any_of(laid, working)
+            await self._any_of(rung, working)
         return await self._task
 
-    async def _any_of(self, laid: asyncio.Event, working: Sequence[asyncio.Task[Any]]) -> None:
-        """Return when a ticket is laid on the desk, a proposal or its evaluation ends, or the run does."""
+    async def _any_of(self, rung: asyncio.Event, working: Sequence[asyncio.Task[Any]]) -> None:
+        """Return when a ticket is on the desk, an outcome told, a proposal or its evaluation ended, or the run."""
         assert self._task is not None
-        waiter = asyncio.create_task(laid.wait())
+        waiter = asyncio.create_task(rung.wait())
         try:
             await asyncio.wait([waiter, self._task, *working], return_when=asyncio.FIRST_COMPLETED)
         finally:

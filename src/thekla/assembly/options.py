@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from thekla.assembly.presets import load_preset
 from thekla.core.budget import Budget
+from thekla.core.constraints import parse_constraint
 from thekla.core.errors import ConfigError
-from thekla.core.problem import ProblemRef
+from thekla.core.problem import Order, ProblemRef
 from thekla.core.run import ASK_TELL
 from thekla.core.values import Data
 
@@ -24,11 +25,16 @@ Plain = bool | int | float | str
 _READERS = frozenset({"rewrite", ASK_TELL})  # generators that read prose
 
 
+def _constraint(text: str) -> str:
+    parse_constraint(text)
+    return text
+
+
 class RunOptions(BaseModel):
     """What `thekla run` needs to know; unknown entries are refused.
 
     Args:
-        evaluations, proposals, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
+        evaluations, proposals, wall_s, cpu_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
         model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
             with an ensemble of this one, with the other settings of the first that the arguments name.
         by: Who answers the tickets of the generator `asktell`.
@@ -42,6 +48,8 @@ class RunOptions(BaseModel):
         from_run: A closed run whose best programs start this one.
         readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
         tolerance: The share of the best score that may be given up for a simpler program.
+        constraints: What a program must keep to, as in `misses<=0.05`: a measure or objective and its limit.
+        order: What is made of several objectives: `first`, or `lexicographic`; None is the problem's own.
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -50,12 +58,13 @@ class RunOptions(BaseModel):
 
     problem: str
     suite: str = "default"
-    strategy: str = "islands"
+    strategy: str = "thekla"
     generator: str = "mutation"
     prompts: str = "brief"
     evaluations: Annotated[int, Field(ge=1)] | None = 200
     proposals: Annotated[int, Field(ge=1)] | None = None
     wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cpu_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     tokens: Annotated[int, Field(ge=1)] | None = None
     calls: Annotated[int, Field(ge=1)] | None = None
@@ -70,6 +79,8 @@ class RunOptions(BaseModel):
     from_run: str | None = None
     readable: bool = False
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = ()
+    order: Order | None = None
     preset: str | None = None
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 
@@ -120,6 +131,7 @@ class RunOptions(BaseModel):
                 evaluations=self.evaluations,
                 proposals=self.proposals,
                 wall_s=self.wall_s,
+                cpu_s=self.cpu_s,
                 cost_usd=self.cost_usd,
                 tokens=self.tokens,
                 calls=self.calls,

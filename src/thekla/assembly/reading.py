@@ -13,6 +13,7 @@ from pathlib import Path
 from thekla.analysis.description import Description
 from thekla.analysis.description import describe as describe_view
 from thekla.analysis.diff import diff_candidates, program_named
+from thekla.analysis.front import FrontListing, list_front
 from thekla.analysis.reading import RunView, read_run
 from thekla.assembly.sessions import folder
 from thekla.core.errors import StorageError
@@ -24,7 +25,7 @@ from thekla.storage.lease import is_held
 
 _CLOSING_EVENTS = 500  # more than a run writes after it opened its hold-out: a row of the ladder each
 
-__all__ = ["RunRow", "describe", "diff", "list_runs", "program", "view", "write_report"]
+__all__ = ["RunRow", "describe", "diff", "front", "list_runs", "program", "view", "write_report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,11 @@ def view(run: str, runs: Path | None) -> RunView:
 def describe(run: str, runs: Path | None) -> Description:
     """A run in sentences and tables, and as plain data."""
     return describe_view(view(run, runs))
+
+
+def front(run: str, runs: Path | None) -> FrontListing:
+    """The feasible programs of a run that none beats on all objectives."""
+    return list_front(view(run, runs))
 
 
 def program(run: str, name: str, runs: Path | None) -> Program:

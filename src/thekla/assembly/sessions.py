@@ -22,10 +22,12 @@ from thekla.assembly.build import (
 from thekla.assembly.opened import LastProgress, OpenRun
 from thekla.assembly.options import RunOptions
 from thekla.assembly.stopping import StopRequest
+from thekla.core.constraints import violation
 from thekla.core.errors import ConfigError, StorageError
 from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
+from thekla.core.preference import by_preference
 from thekla.core.problem import Problem
 from thekla.core.program import Program
 from thekla.core.protocols import Backend, Generator, ProblemPackage, PromptBuilder, Strategy
@@ -34,6 +36,7 @@ from thekla.evaluation.backends import DeferredBackend, LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.generation.asktell import Desk
 from thekla.llm import Book, Caps, Models
+from thekla.search import Weighed
 from thekla.search.ranked import RankedStrategy
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
@@ -96,6 +99,7 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
 
 def _warn_of_idle_settings(strategy: Strategy, options: RunOptions) -> None:
     """Say which settings of the strategy would never act within the budget of evaluations."""
+    strategy = strategy.inner if isinstance(strategy, Weighed) else strategy
     if isinstance(strategy, RankedStrategy) and options.evaluations is not None:
         for reason in strategy.idle_within(options.evaluations):
             _LOGGER.warning("%s: %s", options.strategy, reason)
@@ -191,8 +195,8 @@ def _models(started: Started, book: Book | None = None) -> Models:
 
 
 def _problem(package: ProblemPackage, started: Started) -> Problem:
-    """The problem under the objectives that the run asked for."""
-    return replace(package.problem, objectives=started.objectives)
+    """The problem under the objectives and constraints that the run asked for."""
+    return replace(package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order)
 
 
 def _components(
@@ -216,7 +220,8 @@ def _go(
     lasting: bool = False,
 ) -> T:
     """What `work` makes of the run, whose engine is at work meanwhile."""
-    models, desk, progress = _models(started, store), Desk(), LastProgress(observer)
+    models, desk = _models(started, store), Desk()
+    progress = LastProgress(observer, desk.ring)
     strategy, prompts, generator = _components(package, started, models, desk)
     service = EvaluationService(
         package,
@@ -292,14 +297,14 @@ def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program],
                 f"run {store.run_id} is of problem {started.problem.name!r}, not {options.problem!r}; "
                 "a run can only start from one of its own problem"
             )
-        objective = started.objectives[0]
-        scored: list[tuple[float, str]] = []
+        scored: list[tuple[Scored, str]] = []
         for event in events:
             if event.kind is not EventKind.TOLD:
                 continue
             told = payload_of(event)
             if isinstance(told, ToldFact) and isinstance(told.outcome, Scored) and told.program is not None:
-                scored.append((objective.gain(told.outcome.scores[objective.name]), told.program))
-        best = sorted(scored, key=lambda pair: -pair[0])[:IMPORTED]
-        programs = [program_from_blob(store.blob(digest)) for _, digest in best]
+                scored.append((told.outcome, told.program))
+        beyond = [violation(started.constraints, outcome) for outcome, _ in scored]
+        order = by_preference(started.objectives[:1], [outcome.scores for outcome, _ in scored], beyond)
+        programs = [program_from_blob(store.blob(scored[place][1])) for place in order[:IMPORTED]]
         return programs, f"{store.run_id}@{events[-1].chain}"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-from thekla.cli import agents, bench, data, gallery, house, lakehouse, output, outside, runs
+from thekla.cli import agents, bench, data, gallery, house, judgement, lakehouse, output, outside, runs
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]
@@ -64,6 +64,8 @@ app.command("best")(runs.best)
 app.command("diff")(runs.diff)
 app.command("report")(runs.report)
 app.command("prompt")(runs.prompt)
+app.command("compare")(judgement.compare)
+app.command("verdict")(judgement.verdict)
 app.command("problems")(gallery.problems)
 app.command("ladder")(gallery.ladder)
 app.command("evaluate")(gallery.evaluate)

@@ -44,7 +44,7 @@ def run(
     problem: Annotated[str | None, typer.Argument(help="A problem of `thekla problems`.")] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
-    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="islands")] = None,
+    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="thekla")] = None,
     generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
@@ -59,6 +59,7 @@ def run(
     proposals: Annotated[int | None, typer.Option(min=1, help="Proposals that may be asked for.")] = None,
     cost_usd: Annotated[float | None, typer.Option("--cost-usd", help="Money that may be spent on models.")] = None,
     wall_s: Annotated[float | None, typer.Option("--wall-s", help="Seconds that may be spent.")] = None,
+    cpu_s: Annotated[float | None, typer.Option("--cpu-s", help="CPU seconds that evaluations may spend.")] = None,
     seed: Annotated[int | None, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.", show_default="0")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that evaluate.", show_default="2")] = None,
     in_flight: Annotated[
@@ -82,6 +83,13 @@ def run(
     traces: Traces = None,
     objective: ObjectiveName = None,
     params: ParamsFile = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(help="What a program must keep to, as in `misses<=0.05`; may be repeated."),
+    ] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Several objectives: `first` or `lexicographic`.", show_default="first")
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
@@ -104,6 +112,7 @@ def run(
         "proposals": proposals,
         "cost_usd": cost_usd,
         "wall_s": wall_s,
+        "cpu_s": cpu_s,
         "seed": seed,
         "workers": workers,
         "in_flight": in_flight,
@@ -112,6 +121,8 @@ def run(
         "from_run": from_run,
         "readable": readable,
         "tolerance": tolerance,
+        "constraints": constraint or None,
+        "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
     }
@@ -208,14 +219,26 @@ def show(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
         output.description(described)
 
 
-def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
-    """Print the best program of a run.
+def best(
+    run: RunName,
+    *,
+    front: Annotated[
+        bool, typer.Option("--front", help="List the programs that none beats on all objectives.")
+    ] = False,
+    candidate: Annotated[str | None, typer.Option(help="Print this one instead, as in `t17`.")] = None,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the best program of a run, or the front of its objectives.
 
     A terminal is shown hidden characters by their number; a file or pipe gets the text as it is.
     """
     from thekla import assembly
 
-    program = assembly.view(run, runs).best_program
+    if front:
+        _print_front(run, runs, as_json=as_json)
+        return
+    program = assembly.view(run, runs).best_program if candidate is None else assembly.program(run, candidate, runs)
     if program is None:
         output.note(f"thekla: run {run} has scored no program")
         raise typer.Exit(FAILED)
@@ -229,6 +252,20 @@ def best(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
             typer.echo(visible(text), nl=False)
         else:
             typer.echo(text.encode("utf-8", errors="surrogatepass"), nl=False)
+
+
+def _print_front(run: str, runs: Path | None, *, as_json: bool) -> None:
+    from thekla import assembly
+
+    found = assembly.front(run, runs)
+    if as_json:
+        output.print_json({"run": run, "front": list(found.data)})
+    elif not found.table.rows:
+        output.note(f"thekla: run {run} has scored no program that keeps to its constraints")
+        raise typer.Exit(FAILED)
+    else:
+        output.tables([found.table])
+        output.note(f"print one with: thekla best {run} --candidate ID{where(runs)}")
 
 
 def prompt(

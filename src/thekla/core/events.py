@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     STARTED = "started"  # problem, components, seed, budget
     ASKED = "asked"  # a ticket
     ANSWERED = "answered"  # a proposal; its raw answer was recorded before
+    QUARANTINED = "quarantined"  # a score better than a proven bound; the outcome that follows holds none
     TOLD = "told"  # an outcome, as the strategy hears it
     STOPPING = "stopping"  # why no more is asked
     FROZEN = "frozen"  # the finalists, before validation and hold-out

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from thekla.core.budget import Budget
 from thekla.core.codec import decode, encode
-from thekla.core.evaluation import Failed, InstanceResult, Outcome, Scored, Usage
+from thekla.core.evaluation import Breach, Failed, InstanceResult, Outcome, Scored, Usage
 from thekla.core.events import Event, EventKind
-from thekla.core.problem import Baseline, Instance, Measure, Objective, ProblemRef, Split
+from thekla.core.problem import Baseline, Constraint, Instance, Measure, Objective, Order, ProblemRef, Split
 from thekla.core.program import CandidateId, Program, ProgramId
 from thekla.core.registry import Component
 from thekla.core.run import Proposal, Spending, Ticket, Told
@@ -29,6 +29,7 @@ __all__ = [
     "HoldoutOpened",
     "Judged",
     "Payload",
+    "Quarantined",
     "Started",
     "Stopping",
     "ToldFact",
@@ -66,6 +67,8 @@ class Started:
     baselines: tuple[Baseline, ...] = ()
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     vocabulary: Mapping[str, str] = field(default_factory=dict)
+    constraints: tuple[Constraint, ...] = ()
+    order: Order = "first"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +117,15 @@ class Answered:
             reason=proposal.reason,
             spending=proposal.spending,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """Scores of a candidate, or of a rung of the ladder, that are better than a proven bound."""
+
+    name: str
+    stage: str
+    breaches: tuple[Breach, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,12 +205,15 @@ class Closed:
     winner: CandidateId | None
 
 
-Payload: TypeAlias = Started | Asked | Answered | ToldFact | Stopping | Frozen | HoldoutOpened | Judged | Closed
+Payload: TypeAlias = (
+    Started | Asked | Answered | Quarantined | ToldFact | Stopping | Frozen | HoldoutOpened | Judged | Closed
+)
 
 _KINDS: dict[type[Payload], EventKind] = {
     Started: EventKind.STARTED,
     Asked: EventKind.ASKED,
     Answered: EventKind.ANSWERED,
+    Quarantined: EventKind.QUARANTINED,
     ToldFact: EventKind.TOLD,
     Stopping: EventKind.STOPPING,
     Frozen: EventKind.FROZEN,
@@ -285,7 +300,8 @@ def _plain(payload: Payload, *, but: str = "") -> dict[str, Data]:
 
 def _canonical_outcome(outcome: Outcome) -> dict[str, Data]:
     if isinstance(outcome, Failed):
-        return {"type": "Failed", "kind": str(outcome.kind), "stage": outcome.stage}
+        breaches = {"breaches": encode(outcome.breaches)} if outcome.breaches else {}
+        return {"type": "Failed", "kind": str(outcome.kind), "stage": outcome.stage, **breaches}
     return {
         "type": "Scored",
         "scores": dict(outcome.scores),

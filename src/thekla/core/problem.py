@@ -14,6 +14,7 @@ from thekla.core.values import Data
 __all__ = [
     "Baseline",
     "Block",
+    "Constraint",
     "Field",
     "Function",
     "Instance",
@@ -21,6 +22,7 @@ __all__ = [
     "Measure",
     "Method",
     "Objective",
+    "Order",
     "Parameter",
     "Problem",
     "ProblemRef",
@@ -33,7 +35,12 @@ __all__ = [
 Direction = Literal["minimize", "maximize"]
 Aggregate = Literal["mean", "median", "sum", "min", "max"]
 Source = Literal["referee", "program"]
-Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
+Sense = Literal["at_most", "at_least"]
+Order = Literal["first", "lexicographic"]
+"""What a strategy for one objective makes of several: the first alone, or each to break the ties of those before it."""
+Role = Literal[
+    "trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "milestone", "finalist", "winner"
+]
 
 
 class Split(StrEnum):
@@ -55,7 +62,8 @@ class Objective:
         bound: A proven bound; a score better than it is wrong.
         aggregate: How values of several instances become one.
         tolerance: Of the first objective: the share of the best score that a program may lose and still be preferred
-            for the sake of the further objectives, in [0, 1).
+            for the sake of the further objectives, in [0, 1). In lexicographic order of any but the last: how much
+            two scores may differ, relative to each other, and count as equal.
         source: Who computes it: the referee on an instance, or the evaluation service from the program's text.
 
     Raises:
@@ -105,6 +113,38 @@ class Measure:
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ValueError(f"measure {self.name!r} spans {self.low} to {self.high}; low must be below high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraint:
+    """What a program must keep to: one that does is preferred to any that does not (`core.constraints`).
+
+    Args:
+        name: An objective or measure of the problem.
+        aggregate: How values of several instances become one; by default the worst of them counts.
+
+    Raises:
+        ValueError: The limit is not finite.
+    """
+
+    name: str
+    sense: Sense
+    limit: float
+    unit: str = ""
+    aggregate: Aggregate | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.limit):
+            raise ValueError(f"constraint {self.name!r} has the limit {self.limit!r}; it must be finite")
+
+    def __str__(self) -> str:
+        words = self.sense.replace("_", " ")
+        return f"{self.name} {words} {self.limit:g} {self.unit}".rstrip()
+
+    def excess(self, value: float) -> float:
+        """By how much `value` is beyond the limit, relative to it (absolute for a limit of 0); 0 if it is not."""
+        beyond = value - self.limit if self.sense == "at_most" else self.limit - value
+        return max(0.0, beyond) / (abs(self.limit) or 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,8 +280,8 @@ class Baseline:
     Args:
         program: Runs through the same guest path as a candidate; None for an oracle (it needs hidden truth and
             runs on the host) and for figures that are published or computed.
-        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `finalist` and `winner` are a run's
-            own candidates beside the ladder.
+        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `milestone` (led for a while),
+            `finalist` and `winner` are a run's own candidates beside the ladder.
     """
 
     name: str
@@ -263,9 +303,15 @@ class Problem:
         stages: The cascade before the train split, cheapest first (may be empty).
         published: Figures from the literature: name -> (value, source).
         fixed_holdout: Whether every run opens the same hold-out, as with files of a user; a drawn one is new each time.
+        reproducible: Whether an equal evaluation gives an equal score; not so where running time counts.
+        repeats: How often each instance is judged, each time with another seed that all programs share; the score of
+            an instance is the mean.
+        constraints: All of them hold for a feasible program, and feasible programs come first.
+        order: What a strategy for one objective makes of several.
 
     Raises:
-        ValueError: No objective, no seed, no train instance, or an instance in two splits.
+        ValueError: No objective, no seed, no train instance, an instance in two splits, less than one repeat, or a
+            constraint on what is neither an objective nor a measure.
     """
 
     name: str
@@ -281,8 +327,14 @@ class Problem:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     fixed_holdout: bool = False
+    reproducible: bool = True
+    repeats: int = 1
+    constraints: tuple[Constraint, ...] = ()
+    order: Order = "first"
 
     def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"problem {self.name!r} repeats an evaluation {self.repeats} times; at least 1 is needed")
         if not self.objectives or not self.seeds or not self.instances.get(Split.TRAIN):
             raise ValueError(f"problem {self.name!r} needs an objective, a seed program and a train instance")
         if Split.HOLDOUT in self.instances:
@@ -296,6 +348,16 @@ class Problem:
                         "give each instance one split"
                     )
                 seen[instance.id] = split
+        self._check_constraints()
+
+    def _check_constraints(self) -> None:
+        known = [*(one.name for one in self.objectives), *(one.name for one in self.measures)]
+        for constraint in self.constraints:
+            if constraint.name not in known:
+                raise ValueError(
+                    f"problem {self.name!r} has nothing called {constraint.name!r} to constrain; "
+                    f"it has {', '.join(known)}"
+                )
 
     @property
     def objective(self) -> Objective:

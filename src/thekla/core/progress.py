@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from thekla.core.evaluation import Failed, FailureKind
-from thekla.core.problem import Objective
+from thekla.core.constraints import violation
+from thekla.core.evaluation import Failed, FailureKind, Scored
+from thekla.core.problem import Constraint, Objective
 from thekla.core.run import Told
 
 __all__ = ["Observer", "Progress", "Tally"]
@@ -22,6 +23,7 @@ class Progress:
         best: The best score so far of the first objective; None before anything was scored.
         baseline: The score of the first seed.
         replayed: True while a resumed run goes through what it has recorded.
+        quarantined: Those of the failures that scored better than a proven bound.
         judged, to_judge: While the run closes, how many candidates and baselines are judged on the split at hand.
     """
 
@@ -41,6 +43,7 @@ class Progress:
     replayed: bool = False
     judged: int = 0
     to_judge: int = 0
+    quarantined: int = 0
 
 
 Observer: TypeAlias = Callable[[Progress], None]
@@ -52,22 +55,35 @@ class Tally:
 
     Args:
         objective: The one whose best score is shown.
+        constraints: Feasible programs lead before all others.
     """
 
     objective: Objective
+    constraints: Sequence[Constraint] = ()
     failures: int = 0
     duplicates: int = 0
+    quarantined: int = 0
     baseline: float | None = None
     best: float | None = None
+    _standing: tuple[float, float] | None = None  # of the best: how feasible, and its gain
 
     def take(self, told: Told) -> None:
         """Take in an outcome."""
         if isinstance(told.outcome, Failed):
             self.duplicates += told.outcome.kind is FailureKind.DUPLICATE
             self.failures += told.outcome.kind is not FailureKind.DUPLICATE
+            self.quarantined += told.outcome.kind is FailureKind.QUARANTINED
             return
-        score, gain = told.outcome.scores[self.objective.name], self.objective.gain
+        score = told.outcome.scores[self.objective.name]
         if self.baseline is None:
             self.baseline = score
-        if self.best is None or gain(score) > gain(self.best):
-            self.best = score
+        if self._standing is None or self.is_led_by(told.outcome):
+            self._standing, self.best = self._standing_of(told.outcome), score
+
+    def is_led_by(self, outcome: Scored) -> bool:
+        """Whether it is better than the best so far; what is first leads nobody."""
+        return self._standing is not None and self._standing_of(outcome) > self._standing
+
+    def _standing_of(self, outcome: Scored) -> tuple[float, float]:
+        gain = self.objective.gain(outcome.scores[self.objective.name])
+        return -violation(self.constraints, outcome), gain

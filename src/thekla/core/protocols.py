@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Usage
+from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Scored, Usage
 from thekla.core.events import Event
 from thekla.core.problem import Baseline, Instance, Interface, Problem
 from thekla.core.program import Candidate, Program
@@ -29,6 +29,7 @@ __all__ = [
     "Sandbox",
     "Strategy",
     "Twin",
+    "TwinnedSandbox",
     "no_twin",
 ]
 
@@ -127,6 +128,14 @@ class Sandbox(Protocol):
         """End all guests."""
 
 
+@runtime_checkable
+class TwinnedSandbox(Sandbox, Protocol):
+    """A sandbox that can run a program a second time under other accidents."""
+
+    def twin(self) -> Sandbox:
+        """The same tier with another hash seed and address layout; its guests end with this sandbox."""
+
+
 class Referee(Protocol):
     """The trusted side, one per problem: it holds the instances and computes the score."""
 
@@ -216,6 +225,14 @@ class Evaluator(Protocol):
         evaluated all the same, so that neutral drift goes on and the guess can be checked.
         """
 
+    async def confirm(self, program: Program, outcome: Scored, *, wholly: bool = False) -> Outcome:
+        """What a candidate that would lead is told as, given its score on the train split.
+
+        It is evaluated again. Where scores are reproducible both must agree bit for bit, else it has failed; where they
+        are not, its score becomes the mean of both, so that luck does not make a leader. `wholly` leaves no instance
+        out: for who is to win.
+        """
+
     async def judge(self, program: Program, instances: Sequence[Instance], *, stage: str) -> Outcome:
         """A finalist or baseline on given instances, without the cascade."""
 
@@ -225,7 +242,7 @@ class Evaluator(Protocol):
     def open_holdout(self, chain: str) -> Sequence[Instance]:
         """The hold-out drawn from the journal's hash after the finalists were frozen."""
 
-    def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
+    async def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
         """The aggregated bound per objective over the instances; empty where none is known."""
 
 

@@ -12,7 +12,7 @@ from thekla.core.codec import decode, encode
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
-from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
+from thekla.core.journal import Answered, Asked, Closed, Quarantined, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
 from thekla.core.progress import Observer, Progress, Tally
@@ -84,7 +84,7 @@ class Engine:
         self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
         self._exhausted = ""  # a cap that the generator ran into
-        self._tally = Tally(self._objective)
+        self._tally = Tally(self._objective, parts.problem.constraints)
 
     async def run(self) -> Closed:
         """Search, then validation, hold-out and the verdict; everything is in the journal.
@@ -192,18 +192,27 @@ class Engine:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
         flight = self._pending[0]
         proposal, outcome = await flight.work
+        if proposal.program is not None and isinstance(outcome, Scored) and self._would_lead(proposal.program, outcome):
+            outcome = await self._parts.evaluator.confirm(proposal.program, outcome)
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
         counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
         if proposal.program is not None:
             self._store.put_blob(program_blob(proposal.program))
         self._journal.write(Answered.of(flight.ticket, proposal))
+        if isinstance(told.outcome, Failed) and told.outcome.breaches:
+            stage, breaches = told.outcome.stage, told.outcome.breaches
+            self._journal.write(Quarantined(name=flight.ticket.id, stage=stage, breaches=breaches))
         self._journal.write(ToldFact.of(told, counted=counted))
         self._journal.flush()
         self._account(told, proposal, counted=counted)
         self._history.append(told)
         self._parts.strategy.tell(told)
         self._report("search")
+
+    def _would_lead(self, program: Program, outcome: Scored) -> bool:
+        """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
+        return self._tally.is_led_by(outcome) and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
@@ -248,6 +257,7 @@ class Engine:
                 replayed=self._journal.ahead is not None,
                 judged=judged,
                 to_judge=to_judge,
+                quarantined=self._tally.quarantined,
             )
         )
 

@@ -40,10 +40,14 @@ def statement_section(problem: Problem) -> Section:
     """What is to be solved, and which objective counts."""
     lines = [f"# Problem: {problem.name}", "", problem.statement.strip(), "", "## Objectives"]
     lines += [f"- {one.direction} {one.name} ({one.unit}): {one.aggregate} of instances" for one in problem.objectives]
-    data: Data = {
+    data: dict[str, Data] = {
         "problem": problem.name,
         "objectives": [{"name": one.name, "unit": one.unit, "direction": one.direction} for one in problem.objectives],
     }
+    if problem.constraints:
+        lines += ["", "## Constraints", "A program that keeps to all of them is preferred to any that does not."]
+        lines += [f"- {constraint}" for constraint in problem.constraints]
+        data["constraints"] = [str(constraint) for constraint in problem.constraints]
     return section("statement", "\n".join(lines), data)
 
 

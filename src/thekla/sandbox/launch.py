@@ -39,6 +39,11 @@ _ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
+_TWIN_ENVIRONMENT: Final = {
+    **_ENVIRONMENT,
+    "PYTHONHASHSEED": "4157",  # any but the usual one: sets and dictionaries of texts get another order
+    "PYTHONMALLOC": "malloc",  # objects lie elsewhere and in another order, even where the kernel moves nothing
+}
 _UIDS: Final = (65533, 65534)  # the last that Debian's policy leaves unassigned, then nobody
 _MODULES: Final = ("confine", "data", "runtime", "zygote")
 _START_S: Final = 60.0  # importing a large wheel on a loaded machine
@@ -121,12 +126,13 @@ class Zygote:
     Args:
         wheels: Distributions that its guests may import besides the standard library.
         namespaces: Whether to use namespaces where they can be had.
+        twin: Whether its guests have another hash seed and address layout than usual.
 
     Raises:
         SandboxError: It cannot be started with all that the strict tier needs.
     """
 
-    def __init__(self, wheels: tuple[str, ...] = (), *, namespaces: bool = True) -> None:
+    def __init__(self, wheels: tuple[str, ...] = (), *, namespaces: bool = True, twin: bool = False) -> None:
         architecture = platform.machine()
         if sys.platform != "linux" or architecture not in seccomp.ARCHITECTURES:
             raise SandboxError(
@@ -152,7 +158,7 @@ class Zygote:
                 stdin=inner.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=_ENVIRONMENT,
+                env=_TWIN_ENVIRONMENT if twin else _ENVIRONMENT,
                 cwd="/",
             )
         finally:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import Limits, Usage
@@ -24,7 +24,10 @@ from thekla.sandbox.launch import Features, ForkedGuest, Zygote, ZygoteDied
 from thekla.sandbox.order import order_of, within
 from thekla.sandbox.selftest import probe, require
 
-__all__ = ["StrictGuest", "StrictSandbox"]
+__all__ = ["StrictGuest", "StrictSandbox", "StrictTwin"]
+
+_Kind: TypeAlias = tuple[bool, tuple[str, ...]]  # of zygotes: whether it is the twin, and its wheels
+_USUAL: Final[_Kind] = (False, ())
 
 _log = logging.getLogger(__name__)
 _FAULT_BYTES: Final = 32 * 1024  # a fault with its traceback may be larger than a small frame
@@ -274,22 +277,22 @@ class StrictSandbox:
 
     def __init__(self, *, namespaces: bool = True, test_itself: bool = True) -> None:
         self._namespaces = namespaces
-        self._zygotes: dict[tuple[str, ...], Zygote] = {}
+        self._zygotes: dict[_Kind, Zygote] = {}
         self._owner = os.getpid()
         self._lock = threading.Lock()
-        self._zygote(())
+        self._zygote(_USUAL)
         if test_itself:
             self._test()
 
     @property
     def features(self) -> Features:
         """What the kernel granted."""
-        return self._zygote(()).features
+        return self._zygote(_USUAL).features
 
     @property
     def zygote_pid(self) -> int:
         """Process id of the zygote for interfaces without wheels; all of its guests descend from it."""
-        return self._zygote(()).pid
+        return self._zygote(_USUAL).pid
 
     def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> StrictGuest:
         """A fresh guest with the program loaded; its `random` is seeded from `seed`.
@@ -298,14 +301,21 @@ class StrictSandbox:
             GuestFault: The program cannot be loaded.
             SandboxError: The sandbox itself failed.
         """
+        return self._open(program, interface, limits, seed, twin=False)
+
+    def twin(self) -> StrictTwin:
+        """The same tier under other accidents: guests with another hash seed and address layout."""
+        return StrictTwin(self._open)
+
+    def _open(self, program: Program, interface: Interface, limits: Limits, seed: int, *, twin: bool) -> StrictGuest:
         order = order_of(program, interface, limits, seed)
-        wheels = tuple(sorted(set(interface.wheels)))
-        zygote = self._zygote(wheels)
+        kind = twin, tuple(sorted(set(interface.wheels)))
+        zygote = self._zygote(kind)
         try:
             return _opened(zygote, interface.guest_source, order, limits)
         except ZygoteDied as error:
             _log.warning("%s; starting it again", error)
-            return _opened(self._restart(wheels, zygote), interface.guest_source, order, limits)
+            return _opened(self._restart(kind, zygote), interface.guest_source, order, limits)
 
     def close(self) -> None:
         """End all guests."""
@@ -327,20 +337,37 @@ class StrictSandbox:
             self.close()
             raise
 
-    def _zygote(self, wheels: tuple[str, ...]) -> Zygote:
+    def _zygote(self, kind: _Kind) -> Zygote:
         with self._lock:
             if self._owner != os.getpid():  # after a fork of the host the zygotes are the parent's
                 self._zygotes, self._owner = {}, os.getpid()
-            if wheels not in self._zygotes:
-                self._zygotes[wheels] = Zygote(wheels, namespaces=self._namespaces)
-            return self._zygotes[wheels]
+            if kind not in self._zygotes:
+                twin, wheels = kind
+                self._zygotes[kind] = Zygote(wheels, namespaces=self._namespaces, twin=twin)
+            return self._zygotes[kind]
 
-    def _restart(self, wheels: tuple[str, ...], broken: Zygote) -> Zygote:
+    def _restart(self, kind: _Kind, broken: Zygote) -> Zygote:
         with self._lock:
-            if self._zygotes.get(wheels) is broken:
+            if self._zygotes.get(kind) is broken:
                 broken.close()
-                del self._zygotes[wheels]
-        return self._zygote(wheels)
+                del self._zygotes[kind]
+        return self._zygote(kind)
+
+
+class StrictTwin:
+    """A strict sandbox whose guests have another hash seed and address layout; it closes with the one it is of."""
+
+    tier = StrictSandbox.tier
+
+    def __init__(self, opening: Callable[..., StrictGuest]) -> None:
+        self._opening = opening
+
+    def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> StrictGuest:
+        """As `StrictSandbox.open`."""
+        return self._opening(program, interface, limits, seed, twin=True)
+
+    def close(self) -> None:
+        """Nothing: the guests are those of the sandbox that it is the twin of."""
 
 
 def _opened(zygote: Zygote, source: str, order: Mapping[str, Value], limits: Limits) -> StrictGuest:

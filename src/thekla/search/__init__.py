@@ -20,6 +20,7 @@ from thekla.search.sampling import Sampling
 from thekla.search.shinka import Shinka
 from thekla.search.topk import TopK
 from thekla.search.tuning import Tuning
+from thekla.search.weighing import Weighed, needs_weighing
 
 __all__ = [
     "AdaEvolve",
@@ -44,4 +45,6 @@ __all__ = [
     "TopK",
     "TreeSearch",
     "Tuning",
+    "Weighed",
+    "needs_weighing",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from thekla.core.evaluation import Outcome, Scored
+from thekla.core.preference import Gains, dominates
 from thekla.core.problem import Problem
 from thekla.core.program import Candidate
 from thekla.core.run import Ticket, Told
@@ -16,9 +17,7 @@ from thekla.search.elites import Elite
 from thekla.search.ranked import RankedStrategy
 from thekla.search.settings import at_least
 
-__all__ = ["Gains", "Moead", "Nsga2", "crowding", "dominates", "fronts"]
-
-Gains = tuple[float, ...]
+__all__ = ["Moead", "Nsga2", "crowding", "fronts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +26,6 @@ class _Member:
 
     elite: Elite
     gains: Gains
-
-
-def dominates(one: Gains, other: Gains) -> bool:
-    """Whether `one` is as good everywhere and better somewhere."""
-    return one != other and all(mine >= theirs for mine, theirs in zip(one, other, strict=True))
 
 
 def fronts(points: Sequence[Gains]) -> list[list[int]]:

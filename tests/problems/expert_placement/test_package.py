@@ -15,7 +15,7 @@ from thekla.core.program import Program
 from thekla.core.protocols import PairedReferee, ProblemPackage, Sandbox
 from thekla.core.values import Array, Value
 from thekla.problems import expert_placement
-from thekla.problems.expert_placement import FOLDER, build, exploits, suites
+from thekla.problems.expert_placement import FOLDER, build
 from thekla.problems.expert_placement.interface import VOCABULARY, interface
 from thekla.problems.expert_placement.package import ExpertPlacementPackage
 from thekla.problems.expert_placement.referee import BALANCE, BalanceReferee, SpeedReferee
@@ -168,12 +168,12 @@ def strict() -> Iterator[StrictSandbox]:
 
 
 def test_every_exploit_is_listed_here() -> None:
-    assert set(exploits()) == {*FAULTS, *SCORED}
+    assert set(build().exploits) == {*FAULTS, *SCORED}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_an_illegal_exploit_gets_no_score(name: str, strict: StrictSandbox) -> None:
-    fault = judge(exploits()[name], SMALL, sandbox=strict).fault
+    fault = judge(build().exploits[name], SMALL, sandbox=strict).fault
     assert fault is not None
     assert fault.kind is FAULTS[name], fault
 
@@ -181,11 +181,11 @@ def test_an_illegal_exploit_gets_no_score(name: str, strict: StrictSandbox) -> N
 @pytest.mark.parametrize("name", SCORED)
 def test_a_legal_exploit_scores_no_better_than_the_better_seed(name: str, strict: StrictSandbox) -> None:
     best = max(judge(seed, SMALL).scores[BALANCE] for seed in build("default").problem.seeds)
-    assert judge(exploits()[name], SMALL, sandbox=strict).scores[BALANCE] <= best
+    assert judge(build().exploits[name], SMALL, sandbox=strict).scores[BALANCE] <= best
 
 
 def test_remembering_answers_wins_no_race(strict: StrictSandbox) -> None:
-    fault = race(strict, exploits()["remember_answers"]).fault
+    fault = race(strict, build().exploits["remember_answers"]).fault
     assert fault is not None
     assert re.search(r"mean balance 0\.\d+; at least 0\.\d+ is asked for", fault.message)
 
@@ -273,14 +273,12 @@ def test_without_numpy_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "numpy", None)
     monkeypatch.delattr(expert_placement, "package", raising=False)
-    build.cache_clear()
     with pytest.raises(MissingExtraError, match=r'pip install "thekla\[problems\]"'):
         build("default")
-    build.cache_clear()
 
 
 def test_every_suite_has_a_line_and_published_figures_have_a_source() -> None:
-    assert set(suites()) == {"default", "calibrated", "speed"}
+    assert set(build().suites) == {"default", "calibrated", "speed"}
     assert all(source for _, source in build("calibrated").problem.published.values())
     assert build("default").problem.published == {}
 

@@ -11,7 +11,7 @@ from thekla.core.program import Program
 from thekla.core.protocols import PairedReferee
 from thekla.core.values import Value
 from thekla.evaluation.checks import check
-from thekla.problems.llm_sql import build, exploits
+from thekla.problems.llm_sql import build
 from thekla.problems.llm_sql.racing import LlmSqlRaceReferee
 from thekla.problems.llm_sql.workloads import SMOKE_RACE, instance
 from thekla.problems.speed import RELATIVE_CPU
@@ -64,22 +64,22 @@ def test_programs_that_decide_alike_are_no_twins_in_a_race() -> None:
 
 @pytest.mark.parametrize("name", ["same_again", "change_table"])
 def test_a_fast_program_that_saves_less_gets_no_score(name: str) -> None:
-    fault = raced(exploits()[name], 0.01).fault
+    fault = raced(build().exploits[name], 0.01).fault
     assert fault is not None
     assert fault.kind is FailureKind.INVALID
     assert "of the reference; at most 0.002 less is allowed" in fault.message
 
 
 def test_an_answer_that_is_no_permutation_ends_the_race() -> None:
-    fault = raced(exploits()["constant_text"], 0.01).fault
+    fault = raced(build().exploits["constant_text"], 0.01).fault
     assert fault is not None
     assert fault.kind is FailureKind.INVALID
     assert fault.message.startswith("turn 0: rows")
 
 
 def test_a_smoke_race_asks_only_whether_a_program_works() -> None:
-    assert raced(exploits()["same_again"], 0.01, SMOKE_RACE).fault is None
-    assert raced(exploits()["constant_text"], 0.01, SMOKE_RACE).fault is not None
+    assert raced(build().exploits["same_again"], 0.01, SMOKE_RACE).fault is None
+    assert raced(build().exploits["constant_text"], 0.01, SMOKE_RACE).fault is not None
 
 
 def test_a_broken_reference_is_not_the_programs_fault() -> None:

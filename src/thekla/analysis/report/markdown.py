@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from thekla.analysis.diff import unified_diff
+from thekla.analysis.front import front_table
+from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import ladder
 from thekla.analysis.reading import RunView
 from thekla.analysis.report.heat import heat_maps
@@ -18,6 +20,7 @@ from thekla.analysis.tables import (
     measures_table,
     models_table,
     operators_table,
+    quarantine_table,
 )
 from thekla.analysis.wording import findings
 from thekla.core.visible import number, visible
@@ -43,8 +46,14 @@ def _lines(view: RunView, run: str) -> Iterator[str]:
         yield from ("## Evidence", "", *(f"- {_plain(line)}" for line in said.evidence), "")
     yield from ("## Caveats", "", *(f"- {_plain(line)}" for line in said.caveats), "")
     yield from _table(ladder_table(view, steps))
+    if view.quarantined:
+        yield from _table(quarantine_table(view))
     yield from _curve(view)
+    if (gap := gap_table(view)).rows:
+        yield from _table(gap)
     yield from _program(view)
+    if len(view.settings.objectives) > 1:
+        yield from _table(front_table(view))
     for map_ in heat_maps(steps, view.objective):
         rows = tuple((label, *(cell.text for cell in cells)) for label, cells in map_.rows)
         title = f"Instance by instance: {map_.split}"

@@ -7,7 +7,7 @@ from functools import cached_property
 from inspect import getsource
 
 from thekla.core.evaluation import InstanceResult
-from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
+from thekla.core.problem import Baseline, Instance, Problem, Stage
 from thekla.problems import speed
 from thekla.problems.package import FolderPackage
 from thekla.problems.speed import RELATIVE_CPU
@@ -40,30 +40,6 @@ _SCORES = {
 
 _LIMIT = "The CPU time for one model, loading included, is limited to {:g} s.\n"
 
-_RUNGS: Mapping[str, tuple[str, Role, str]] = {
-    "in-order": ("seeds/in_order", "trivial", "experts in their order, one more replica for the most loaded (a seed)"),
-    "dealt": ("seeds/dealt", "rule", "a second replica for the most loaded, dealt to the GPUs in turn (a seed)"),
-    "loop-scan": (
-        "seeds/loop_scan",
-        "trivial",
-        "greedy replication and packing in numpy, one replica at a time (a seed)",
-    ),
-    "loop-lpt": ("baselines/loop_lpt", "rule", "greedy replication and packing over all GPUs, in plain loops"),
-    "hierarchical": ("baselines/hierarchical", "state_of_the_art", "groups to nodes, replicas within their node"),
-    "snake": ("baselines/snake", "state_of_the_art", "greedy replication, dealt to all GPUs back and forth"),
-    "lpt": ("baselines/lpt", "state_of_the_art", "greedy replication and packing over all GPUs"),
-    "forecast": ("baselines/forecast", "state_of_the_art", "ours: `lpt` for all windows since the last shift"),
-}
-_LADDERS = {
-    "default": ("in-order", "dealt", "hierarchical", "lpt", "snake", "forecast"),
-    "calibrated": ("in-order", "dealt", "hierarchical", "lpt", "snake", "forecast"),
-    "speed": ("loop-scan", "loop-lpt", "lpt", "snake"),
-}
-_SOURCES = {
-    "hierarchical": "DeepSeek's open-source balancer, its rules as the public evaluator describes them; written anew",
-    "snake": "the idea of LEVI's program (public leaderboard); written anew",
-}
-
 
 class ExpertPlacementPackage(FolderPackage):
     """One suite of expert placement."""
@@ -88,6 +64,7 @@ class ExpertPlacementPackage(FolderPackage):
             measures=FOLDER.measures,
             vocabulary=VOCABULARY,
             published=FOLDER.published(self._suite),
+            reproducible=self._suite != "speed",
         )
 
     @cached_property
@@ -96,21 +73,6 @@ class ExpertPlacementPackage(FolderPackage):
         if self._objective.name == RELATIVE_CPU:
             return SpeedReferee(FOLDER.program("baselines/lpt.py"))
         return BalanceReferee()
-
-    @cached_property
-    def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        rungs = []
-        for name in _LADDERS[self._suite]:
-            path, role, about = _RUNGS[name]
-            program = FOLDER.program(f"{path}.py")
-            rungs.append(
-                Baseline(name=name, role=role, program=program, description=about, source=_SOURCES.get(name, ""))
-            )
-        if self._objective.name != RELATIVE_CPU:
-            about = "`lpt`, told the load that its plan will meet: what is lost without drift"
-            rungs.append(Baseline(name="clairvoyant", role="oracle", description=about))
-        return tuple(rungs)
 
     @cached_property
     def evaluator_digest(self) -> str:
