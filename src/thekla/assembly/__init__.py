@@ -11,6 +11,7 @@ from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
+from thekla.assembly.forecasting import Forecast, forecast
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
@@ -33,6 +34,7 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Forecast",
     "FrontListing",
     "Heard",
     "LadderRow",
@@ -60,6 +62,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "fetch_data",
+    "forecast",
     "front",
     "ladder",
     "list_runs",
