@@ -90,6 +90,7 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "failures": [
             {"kind": row.kind, "stage": row.stage, "count": row.count, "cpu_s": row.cpu_s} for row in view.failures
         ],
+        "steered": [encode(decision) for decision in view.steered],
         "quarantined": [encode(fact) for fact in view.quarantined],
         "screening": encode(view.screening),
         "operators": [encode(row) for row in view.operators],

@@ -13,6 +13,7 @@ from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
 from thekla.assembly.forecasting import Forecast, forecast
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.helm import Listing, fork, inject, pause, steer_line, steering
 from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
@@ -38,6 +39,7 @@ __all__ = [
     "FrontListing",
     "Heard",
     "LadderRow",
+    "Listing",
     "Observer",
     "Offer",
     "ProblemRow",
@@ -63,10 +65,13 @@ __all__ = [
     "evaluate",
     "fetch_data",
     "forecast",
+    "fork",
     "front",
+    "inject",
     "ladder",
     "list_runs",
     "load_options",
+    "pause",
     "problems",
     "program",
     "prompt",
@@ -75,6 +80,8 @@ __all__ = [
     "resume",
     "run",
     "state",
+    "steer_line",
+    "steering",
     "stop",
     "tell",
     "verdict",

@@ -10,8 +10,10 @@ from typing import Any
 from thekla.core.journal import Closed, Started
 from thekla.core.problem import Problem
 from thekla.core.progress import Observer, Progress
+from thekla.core.run import ASK_TELL
 from thekla.engine import Engine, Flight
 from thekla.generation.asktell import Desk
+from thekla.steering import Helm
 from thekla.storage import RunFile
 
 __all__ = ["LastProgress", "OpenRun"]
@@ -37,6 +39,7 @@ class OpenRun:
     Leaving it stops the engine where it is; nothing is lost by that, and the run can be opened again.
 
     Args:
+        flush: Makes what was asked durable, so that a ticket that is handed out is the same when the run is reopened.
         on_closed: Called in the instant in which the run is closed.
     """
 
@@ -49,11 +52,15 @@ class OpenRun:
         started: Started,
         problem: Problem,
         progress: LastProgress,
+        helm: Helm,
+        flush: Callable[[], None],
         on_closed: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._progress = progress
         self._on_closed = on_closed
+        self._helm = helm
+        self.flush = flush
         self._task: asyncio.Task[Closed] | None = None
         self.desk = desk
         self.store = store
@@ -77,6 +84,11 @@ class OpenRun:
         return closed
 
     @property
+    def paused(self) -> bool:
+        """Whether people have paused the run, so that nothing is asked."""
+        return self._helm.paused
+
+    @property
     def progress(self) -> Progress:
         """Where the run stands."""
         assert self._progress.value is not None  # after the seeds are told there is always one
@@ -87,7 +99,7 @@ class OpenRun:
         return next((flight for flight in self._engine.in_flight if flight.ticket.id == ticket), None)
 
     async def settle(self, *, all_work: bool = False) -> Closed | None:
-        """Return once the run is closed, or (None) its oldest ticket is on the desk, so that it must be answered.
+        """Return once the run is closed, or (None) can only go on when its oldest ticket is answered, or a pause ends.
 
         Args:
             all_work: Whether to wait, too, for the evaluations of younger tickets that were answered before.
@@ -101,6 +113,8 @@ class OpenRun:
             flights = self._engine.in_flight
             working = [one.work for one in flights if one.ticket.id not in self.desk.waiting and not one.work.done()]
             if flights and not (all_work and working) and flights[0].ticket.id in self.desk.waiting:
+                return None
+            if self._helm.rests and self.started.components["generator"].name == ASK_TELL:
                 return None
             await self._any_of(rung, working)
         return await self._task

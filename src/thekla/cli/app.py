@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-from thekla.cli import agents, bench, data, gallery, house, judgement, lakehouse, output, outside, runs
+from thekla.cli import agents, bench, data, gallery, house, judgement, lakehouse, output, outside, runs, steering
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]
@@ -56,6 +56,7 @@ app.command("run")(runs.run)
 app.command("resume")(runs.resume)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
+app.add_typer(steering.app, name="steer")
 app.command("mcp")(agents.mcp)
 app.command("skill")(agents.skill)
 app.command("list")(runs.list_runs)
