@@ -23,6 +23,7 @@ from thekla.core.values import Data, Value
 
 __all__ = [
     "Backend",
+    "BatchGuest",
     "BlobStore",
     "CandidateCheck",
     "ChatModel",
@@ -33,6 +34,7 @@ __all__ = [
     "Guest",
     "HiddenTruth",
     "Invariant",
+    "PackedCalls",
     "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
@@ -43,6 +45,7 @@ __all__ = [
     "Twin",
     "TwinnedSandbox",
     "WithExploits",
+    "WorkloadSpace",
     "no_twin",
 ]
 
@@ -120,6 +123,29 @@ class Guest(Protocol):
     @property
     def usage(self) -> Usage:
         """CPU s, wall s and peak memory so far, read by the host from the kernel."""
+
+
+class PackedCalls(Protocol):
+    """A function of a guest that takes and returns numbers in a layout agreed upon."""
+
+    def __call__(self, *numbers: bool | int | float) -> bool | int | float | tuple[bool | int | float, ...]:
+        """The program's answer: a number, or a tuple where the layout gives several."""
+
+    def many(
+        self, rows: Sequence[Sequence[bool | int | float]]
+    ) -> Sequence[bool | int | float | tuple[bool | int | float, ...]]:
+        """The answers to several lists of arguments, told at once: independent instances, or a length fixed before."""
+
+
+@runtime_checkable
+class BatchGuest(Guest, Protocol):
+    """A guest with faster ways for policies that are asked thousands of times a second."""
+
+    def call_many(self, name: str, rows: Sequence[Sequence[Value]]) -> Sequence[Value]:
+        """The answers of a function to several lists of arguments, told at once, as in `PackedCalls.many`."""
+
+    def packed(self, name: str, *, takes: str, gives: str) -> PackedCalls:
+        """A function of numbers; one letter of `?iqfd` (as of the module `struct`) per number."""
 
 
 class Sandbox(Protocol):
@@ -210,6 +236,20 @@ class ProblemPackage(Protocol):
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A bound per objective that no program can beat on the instance; empty where none is known."""
+
+
+@runtime_checkable
+class WorkloadSpace(Protocol):
+    """What a package may offer besides: its instances, changed. None where an instance cannot be changed so."""
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """An instance of the same kind that is `factor` times as large: the problem's size knob."""
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """A neighbour of an instance, for the search of workloads on which a program does badly."""
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same instance under other names, which must change no honest program's score."""
 
 
 @runtime_checkable
