@@ -10,14 +10,16 @@ from typing import ClassVar
 
 import pytest
 
+import thekla.core.problem
 from thekla.audit import CHECKS, AuditReport, Severity, audit
 from thekla.audit.page import render_audit
 from thekla.core.codec import decode, encode
 from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, ProblemRef, Split
 from thekla.core.program import Program
-from thekla.core.protocols import Guest
+from thekla.core.protocols import Guest, Sandbox
 from thekla.sandbox import StrictSandbox
+from thekla.testing.guests import InProcessSandbox
 
 from .scheduling import BROKEN, LONGEST, Sound, variants
 
@@ -34,7 +36,7 @@ def sandbox() -> Iterator[StrictSandbox]:
 
 
 def audited(
-    package: Sound, sandbox: StrictSandbox, *, quick: bool = False, budget_s: float = 300.0, only: str = ""
+    package: Sound, sandbox: Sandbox, *, quick: bool = False, budget_s: float = 300.0, only: str = ""
 ) -> AuditReport:
     return audit(
         package,
@@ -164,3 +166,9 @@ def test_report_survives_its_plain_form_and_its_page_escapes_what_a_problem_says
     page = render_audit(marked)
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_without_isolation_no_program_is_tried_that_would_change_the_auditor() -> None:
+    before = {name: value for name, value in vars(thekla.core.problem).items() if callable(value)}
+    audited(Sound(), InProcessSandbox(), only="harm")
+    assert {name: vars(thekla.core.problem)[name] for name in before} == before

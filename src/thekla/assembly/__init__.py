@@ -12,7 +12,9 @@ from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
+from thekla.assembly.forecasting import Forecast, forecast
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.helm import Listing, fork, inject, pause, steer_line, steering
 from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
@@ -40,9 +42,11 @@ __all__ = [
     "DoctorSection",
     "Effort",
     "Finding",
+    "Forecast",
     "FrontListing",
     "Heard",
     "LadderRow",
+    "Listing",
     "Observer",
     "Offer",
     "ProblemRow",
@@ -71,10 +75,14 @@ __all__ = [
     "doctor",
     "evaluate",
     "fetch_data",
+    "forecast",
+    "fork",
     "front",
+    "inject",
     "ladder",
     "list_runs",
     "load_options",
+    "pause",
     "problems",
     "program",
     "promote",
@@ -84,6 +92,8 @@ __all__ = [
     "resume",
     "run",
     "state",
+    "steer_line",
+    "steering",
     "stop",
     "tell",
     "verdict",

@@ -99,7 +99,7 @@ class RunState:
     """Where an ask/tell run stands, as far as its answerers may know: train scores and the budget.
 
     Args:
-        status: `open`, or `closed`: then nothing is asked any more.
+        status: `open`, `paused` by people, or `closed`: then nothing is asked any more.
         budget: Cap on evaluations; None for none.
         best, baseline: Of the first objective, on the train split.
         waiting: Tickets that nobody has answered; `leased` are those of them that somebody holds.
@@ -187,6 +187,7 @@ class Counter:
     def _offers(self, n: int, by: str, lease_s: float, *, again: bool) -> Sequence[Offer]:
         """Leases on at most `n` of the tickets that are on the desk now."""
         offers: list[Offer] = []
+        self._opened.flush()
         for name, waiting in self._opened.desk.waiting.items():
             held = self._leases.held(name)
             if len(offers) < n and (held is None or (again and held.by == by)):
@@ -238,7 +239,7 @@ class Counter:
         leased = [lease for lease in map(self._leases.held, waiting) if lease is not None]
         return RunState(
             run_id=progress.run_id,
-            status="closed" if progress.phase == "closed" else "open",
+            status="closed" if progress.phase == "closed" else "paused" if self._opened.paused else "open",
             evaluations=progress.evaluations,
             budget=progress.budget,
             proposals=progress.proposals,

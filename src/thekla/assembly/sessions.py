@@ -39,6 +39,7 @@ from thekla.generation.asktell import Desk
 from thekla.llm import Book, Caps, Models
 from thekla.search import Weighed
 from thekla.search.ranked import RankedStrategy
+from thekla.steering import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run", "take_up"]
@@ -223,8 +224,11 @@ def _go(
     lasting: bool = False,
 ) -> T:
     """What `work` makes of the run, whose engine is at work meanwhile."""
-    models, desk, progress = _models(started, store), Desk(), LastProgress(observer)
+    models, desk = _models(started, store), Desk()
+    progress = LastProgress(observer, desk.ring)
     strategy, prompts, generator = _components(package, started, models, desk)
+    wishes = SteeringFolder(store.path)
+    helm = Helm(lambda before: wishes.read(before, store.put_blob), on_pause=desk.ring)
     service = EvaluationService(
         package,
         backend,
@@ -236,11 +240,12 @@ def _go(
     problem = _problem(package, started)
     parts = Parts(
         problem=problem,
-        strategy=strategy,
-        prompts=prompts,
-        generator=generator,
+        strategy=SteeredStrategy(strategy, helm),
+        prompts=SteeredPrompts(prompts, helm),
+        generator=SteeredGenerator(generator, helm, store),
         evaluator=service,
         baselines=package.baselines,
+        steering=helm,
     )
     journal = Journal(store, store.run_id, real_clock())
     engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=progress)
@@ -251,6 +256,8 @@ def _go(
         started=started,
         problem=problem,
         progress=progress,
+        helm=helm,
+        flush=journal.flush,
         on_closed=(lambda: None) if lasting else stop.finish,
     )
     try:

@@ -110,6 +110,11 @@ class Bench:
         return next(one for one in self.problem.objectives if one.source == "referee")
 
     @property
+    def is_isolated(self) -> bool:
+        """Whether programs run apart from this process, so that harmful ones may be tried."""
+        return self._sandbox.tier != "trusted"
+
+    @property
     def timed(self) -> bool:
         """Whether scores are CPU time against a reference, so that equal runs differ by noise."""
         return isinstance(self.package.referee, PairedReferee)

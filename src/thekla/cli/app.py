@@ -23,6 +23,7 @@ from thekla.cli import (
     output,
     outside,
     runs,
+    steering,
 )
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
@@ -68,6 +69,7 @@ app.command("run")(runs.run)
 app.command("resume")(runs.resume)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
+app.add_typer(steering.app, name="steer")
 app.command("mcp")(agents.mcp)
 app.command("skill")(agents.skill)
 app.command("list")(runs.list_runs)

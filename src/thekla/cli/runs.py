@@ -12,6 +12,7 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
+from thekla.cli.estimate import say_forecast
 from thekla.cli.options import (
     JsonFlag,
     ObjectiveName,
@@ -103,6 +104,7 @@ def run(
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of options; options given here go before it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and take.")] = False,
     runs: Runs = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -142,6 +144,9 @@ def run(
     from thekla import assembly
 
     options = assembly.load_options(config, **given)
+    if dry_run:
+        say_forecast(assembly.forecast(options), as_json=as_json)
+        return
     _search(lambda display: assembly.run(options, runs=runs, observer=display), runs, as_json=as_json)
 
 

@@ -72,6 +72,7 @@ class Limits:
 
     Args:
         frame_kib: Largest single message in either direction.
+        threads: How many it may run, those of numerical libraries included; one unless a problem asks for more.
 
     Raises:
         ValueError: A limit is not positive.
@@ -81,9 +82,10 @@ class Limits:
     cpu_s: float = 20.0
     memory_mb: int = 512
     frame_kib: int = 64
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("wall_s", "cpu_s", "memory_mb", "frame_kib"):
+        for name in ("wall_s", "cpu_s", "memory_mb", "frame_kib", "threads"):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"limit {name} is {value!r}; it must be a positive number")

@@ -72,9 +72,7 @@ class Desk:
         name = waiting.ticket.id
         self._waiting[name] = waiting
         self._replies[name] = asyncio.get_running_loop().create_future()
-        for laid in self._expecting:
-            laid.set()
-        self._expecting.clear()
+        self.ring()
         try:
             return await self._replies[name]
         finally:
@@ -90,11 +88,17 @@ class Desk:
         del self._waiting[ticket]
         self._replies[ticket].set_result(reply)
 
+    def ring(self) -> None:
+        """Wake those who wait for something to change."""
+        for rung in self._expecting:
+            rung.set()
+        self._expecting.clear()
+
     def expect(self) -> asyncio.Event:
-        """An event that the next ticket sets."""
-        laid = asyncio.Event()
-        self._expecting.append(laid)
-        return laid
+        """An event that the next ticket, or the next ring, sets."""
+        rung = asyncio.Event()
+        self._expecting.append(rung)
+        return rung
 
 
 class AskTell:
