@@ -116,8 +116,8 @@ def _rivals(seen: RunView) -> Rivals:
 
 
 def _grounds(package: ProblemPackage, seen: RunView) -> Grounds:
-    """Where the gate works; on instances that nobody has met, or on those of validation if the problem's hold-out is fixed: it
-    would be worn out by every promotion."""
+    """Where the gate works: on instances that nobody has met; on validation if the problem's hold-out is fixed, which
+    every promotion would wear out."""
     known = package.problem.instances[Split.TRAIN]
     space = package if isinstance(package, WorkloadSpace) else None
     if package.problem.fixed_holdout:
