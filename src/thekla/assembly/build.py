@@ -20,6 +20,7 @@ from thekla.core.journal import Started
 from thekla.core.problem import Constraint, Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
+from thekla.core.racing import Race
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
@@ -159,6 +160,7 @@ def started_of(
         vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
         constraints=_constraints(problem, options),
         order=options.order or problem.order,
+        race=_race(problem, options),
     )
 
 
@@ -212,6 +214,21 @@ def _constraints(problem: Problem, options: RunOptions) -> tuple[Constraint, ...
         if constraint.name not in known:
             raise ConfigError(f"there is no {constraint.name!r} to constrain; there are {', '.join(known)}")
     return *problem.constraints, *(one for one in asked if one not in problem.constraints)
+
+
+def _race(problem: Problem, options: RunOptions) -> Race | None:
+    """When evaluations may end early; not where a program may win by more than one number.
+
+    Raises:
+        ConfigError: There are several objectives, or constraints.
+    """
+    if options.race is None:
+        return None
+    objectives, constraints = _objectives(problem, options), _constraints(problem, options)
+    if len(objectives) > 1 or constraints:
+        names = ", ".join([*(one.name for one in objectives[1:]), *(one.name for one in constraints)])
+        raise ConfigError(f"--race needs a single objective, and in this run {names} count as well; leave it out")
+    return Race(error=options.race)
 
 
 def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:

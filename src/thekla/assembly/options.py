@@ -52,6 +52,8 @@ class RunOptions(BaseModel):
         constraints: What a program must keep to, as in `misses<=0.05`: a measure or objective and its limit.
         order: What is made of several objectives: `first`, or `lexicographic`; None is the problem's own.
         audited: Whether a problem of the user's own must pass the quick audit first; changes nothing of the run.
+        race: Whether evaluations end early whose candidate cannot be among the best ten of the run any more; the number
+            is the error that is allowed for each (0: only what bounds prove).
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -83,6 +85,7 @@ class RunOptions(BaseModel):
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
     constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = ()
     order: Order | None = None
+    race: Annotated[float, Field(ge=0, lt=0.5)] | None = None
     preset: str | None = None
     audited: bool = True
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)

@@ -96,6 +96,10 @@ def run(
     unaudited: Annotated[
         bool, typer.Option("--unaudited", help="Search a problem of your own even if it fails the quick audit.")
     ] = False,
+    race: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.49, help="End evaluations that cannot reach the best ten, with this error each."),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
@@ -131,6 +135,7 @@ def run(
         "constraints": constraint or None,
         "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
+        "race": race,
         "preset": preset,
         "audited": False if unaudited else None,
     }

@@ -18,6 +18,7 @@ from thekla.core.evaluation import (
 from thekla.core.events import Event
 from thekla.core.problem import Baseline, Instance, Interface, Problem
 from thekla.core.program import Candidate, Program
+from thekla.core.racing import Cutoff
 from thekla.core.run import Completion, Prompt, Proposal, Ticket, Told
 from thekla.core.values import Data, Value
 
@@ -308,8 +309,8 @@ class Backend(Protocol):
 class Evaluator(Protocol):
     """The evaluation service as the engine sees it: the only meter, and the only way to a score."""
 
-    async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
-        """Checks, then the cascade, then the train split.
+    async def evaluate(self, program: Program, *, twin: Twin = no_twin, cutoff: Cutoff | None = None) -> Outcome:
+        """Checks, then the cascade, then the train split, up to where the program has lost its race, if it runs one.
 
         A program that behaves in the cascade like one that `twin` knows is a duplicate, most of the time: a few are
         evaluated all the same, so that neutral drift goes on and the guess can be checked.
