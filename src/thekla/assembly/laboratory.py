@@ -20,7 +20,7 @@ from thekla.laboratory.problems import LABORATORY, LabProblem
 from thekla.laboratory.summary import Summary, summarise
 from thekla.laboratory.trial import Contender, Trial, run_trial
 
-__all__ = ["TUNE_SUFFIX", "bench_ablation", "bench_strategies", "write_figure"]
+__all__ = ["TUNE_SUFFIX", "bench_ablation", "bench_strategies", "contender", "write_figure"]
 
 TUNE_SUFFIX = "+tune"
 """After the name of a strategy or preset: with constants tuned."""
@@ -47,7 +47,7 @@ def bench_strategies(
     Raises:
         ConfigError: A name is unknown, or given twice.
     """
-    contenders = [_contender(name) for name in _distinct(names or registry.names("strategies"), "strategy")]
+    contenders = [contender(name) for name in _distinct(names or registry.names("strategies"), "strategy")]
     return summarise(
         _trials(contenders, problems, seeds=seeds, proposals=proposals, in_flight=in_flight, observer=observer)
     )
@@ -73,9 +73,9 @@ def bench_ablation(
     if not found:
         raise ConfigError(f"strategy {name!r} has no mechanism that is switched on and can be switched off")
     without = {mechanism: f"{name} without {mechanism}" for mechanism in (*found, _ALL)}
-    contenders = [_contender(name)]
+    contenders = [contender(name)]
     for mechanism, lacking in without.items():
-        contenders.append(_contender(name, as_name=lacking, off=found if mechanism == _ALL else [mechanism]))
+        contenders.append(contender(name, as_name=lacking, off=found if mechanism == _ALL else [mechanism]))
     trials = _trials(contenders, problems, seeds=seeds, proposals=proposals, in_flight=in_flight, observer=observer)
     return worths(trials, whole=name, without=without)
 
@@ -99,9 +99,9 @@ def _trials(
     total = len(labs) * len(contenders) * seeds
     for make_lab in labs:
         lab = make_lab()
-        for contender in contenders:
+        for each in contenders:
             for seed in range(1, seeds + 1):
-                trials.append(run_trial(contender, lab, seed=seed, proposals=proposals, in_flight=in_flight))
+                trials.append(run_trial(each, lab, seed=seed, proposals=proposals, in_flight=in_flight))
                 observer(len(trials), total)
     return trials
 
@@ -124,8 +124,16 @@ def _lab(name: str) -> Callable[[], LabProblem]:
     return LABORATORY[name]
 
 
-def _contender(name: str, *, as_name: str = "", off: Sequence[str] = ()) -> Contender:
-    """A strategy or preset, with the mechanisms in `off` switched off."""
+def contender(name: str, *, as_name: str = "", off: Sequence[str] = ()) -> Contender:
+    """A strategy or preset as the laboratory tries it, by its name.
+
+    Args:
+        as_name: What it is called in the summary, if not by its name.
+        off: Mechanisms, which are settings, to be switched off.
+
+    Raises:
+        ConfigError: There is no such strategy or preset.
+    """
     plain = name.removesuffix(TUNE_SUFFIX)
     preset, strategy = (plain, None) if plain in preset_names() else (None, plain)
     tune = True if plain != name else None
