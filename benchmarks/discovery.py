@@ -1,10 +1,13 @@
-"""What a search from the weak FIFO seed finds: several seeds, beside random and greedy search at equal budget.
+"""What a search from the weak FIFO seed finds: several seeds, beside other strategies at equal budget.
 
 Every run searches with the mutator alone. Runs of suite `siblings` never search on the ten public traces; the run of
 suite `public` does, as the published loop did. One run takes about four minutes on two cores:
 
     python benchmarks/discovery.py --runs /tmp/runs                # all of them
     python benchmarks/discovery.py --runs /tmp/runs --only seed-0 random --json
+
+Names: seed-0 to seed-4 (the demo's strategy), tuned-N (constants by an optimiser as well), islands-N, random, greedy,
+sampling, on-the-ten, default.
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ from thekla.core.values import Data
 
 EVALUATIONS, IN_FLIGHT = 150, 12  # as in the demo
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    **{f"seed-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
+    **{f"seed-{seed}": {"suite": "siblings", "strategy": "thekla", "seed": seed} for seed in range(5)},
+    **{f"tuned-{seed}": {"suite": "siblings", "strategy": "thekla", "tune": True, "seed": seed} for seed in range(5)},
+    **{f"islands-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
     "random": {"suite": "siblings", "strategy": "random", "seed": 0},
     "greedy": {"suite": "siblings", "strategy": "greedy", "seed": 0},
     "sampling": {"suite": "siblings", "strategy": "sampling", "seed": 0},
-    "on-the-ten": {"suite": "public", "strategy": "islands", "seed": 0},
-    "default": {"suite": "default", "strategy": "islands", "seed": 0},
+    "on-the-ten": {"suite": "public", "strategy": "thekla", "seed": 0},
+    "default": {"suite": "default", "strategy": "thekla", "seed": 0},
 }
 
 
@@ -56,7 +61,7 @@ def main() -> None:
     """Run what is asked for, and print a line per run as it ends."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=Path, required=True, help="folder of the run files")
-    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), default=list(SETTINGS))
+    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), default=list(SETTINGS), metavar="NAME")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print one JSON object per run")

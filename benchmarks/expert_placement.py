@@ -49,8 +49,8 @@ def programs() -> dict[str, Program]:
     return {"messages": Program.from_text(READY), **found}
 
 
-def measure(rounds: int) -> dict[str, dict[str, object]]:
-    """Balance of each window and least CPU milliseconds of a plan, by program."""
+def measure(rounds: int, turns: int) -> dict[str, dict[str, object]]:
+    """Balance of each window and least CPU milliseconds of a plan, by program; further turns are timed only."""
     setting = scene(AT.id)
     layout, found = setting.layout, {}
     sizes = [layout.layers, layout.experts, layout.slots, layout.gpus, layout.nodes, layout.groups]
@@ -75,6 +75,11 @@ def measure(rounds: int) -> dict[str, dict[str, object]]:
                 slot_map = np.frombuffer(answer.data, dtype=kind).reshape(answer.shape).astype(np.int64)
                 loads = gpu_loads(layout, slot_map, setting.windows[step + 1])
                 balance[name].append(balancedness(loads))
+        for _ in range(turns):
+            for name in guests.keys() - set(LOOPS):
+                before = guests[name].usage.cpu_s
+                guests[name].call("plan", message)
+                cpu_ms[name].append(1000 * (guests[name].usage.cpu_s - before))
         for name, guest in guests.items():
             guest.close()
             found[name] = {"balance": balance[name], "cpu_ms": min(cpu_ms[name])}
@@ -118,10 +123,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=4, help="plans of the programs in plain loops (default 4)")
+    parser.add_argument("--turns", type=int, default=40, help="further plans of the others (default 40)")
     parser.add_argument("--figure", type=Path, help="write the figure here")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    found = measure(given.rounds)
+    found = measure(given.rounds, given.turns)
     balances = {
         name: [float(each) for each in np.atleast_1d(np.asarray(row["balance"]))] for name, row in found.items()
     }

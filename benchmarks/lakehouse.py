@@ -29,6 +29,7 @@ from thekla.core.values import Value
 from thekla.problems.lakehouse import build
 from thekla.sandbox import StrictSandbox
 from thekla.simulators.lakehouse import (
+    PUBLISHED_SEEDS,
     Calls,
     Message,
     Params,
@@ -46,6 +47,7 @@ from thekla.simulators.lakehouse import (
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.simulators.lakehouse.reference import Lakehouse  # the tests are no package of ours
+from tests.simulators.lakehouse.reference_generator import csv_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,26 +196,26 @@ def _eudoxia_cpu_s(trace: Trace, setup: Setup, duration: float) -> float:
 
 
 def generation(rounds: int) -> Row:
-    """The generator beside one that steps through the ticks to know when the next batch is due."""
-    workload = WorkloadParams(duration=600, num_pipelines=10, num_operators=10)
-    ticks = int(workload.duration * workload.ticks_per_second)
-    trace = generate_trace(workload, revision="eudoxia-cur")
-    ours = min(cpu_s(lambda: write_trace(generate_trace(workload, revision="eudoxia-cur"))) for _ in range(rounds))
+    """The files of the ten published traces, beside a generator that steps through the ticks as Eudoxia's does."""
+    workloads = [
+        WorkloadParams(num_pipelines=10 * scale, waiting_seconds_mean=10.0 * scale, num_operators=10, random_seed=seed)
+        for scale in (1, 2, 4, 8, 16)
+        for seed in PUBLISHED_SEEDS
+    ]
+    files: list[list[str]] = []
 
-    def stepping() -> None:
-        due = [round(each.arrival_seconds * workload.ticks_per_second) for each in trace.pipelines]
-        position = 0
-        for tick in range(ticks):  # the original asks its generator, and writes what is there, on every tick
-            batch = []
-            while position < len(due) and due[position] <= tick:
-                batch.append(position)
-                position += 1
-        write_trace(generate_trace(workload, revision="eudoxia-cur"))
+    def ours() -> None:
+        files.append([write_trace(generate_trace(each)) for each in workloads])
 
-    other = cpu_s(stepping)
+    def other() -> None:
+        files.append([csv_of(each, "eudoxia-pin") for each in workloads])
+
+    ours_s, other_s = min(cpu_s(ours) for _ in range(rounds)), cpu_s(other)
+    assert all(each == files[0] for each in files)
+    ticks = sum(int(each.duration * each.ticks_per_second) for each in workloads)
     return Row(
-        name="gentrace", policy="", calls="", ticks=ticks, events=len(trace.pipelines), policy_calls=0,
-        ours=ticks / ours, other=ticks / other, ratio=other / ours, target=50,
+        name="gentrace", policy="", calls="", ticks=ticks, events=0, policy_calls=0,
+        ours=ticks / ours_s, other=ticks / other_s, ratio=other_s / ours_s, target=50,
     )  # fmt: skip
 
 

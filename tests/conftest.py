@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,3 +59,22 @@ def _network_is_off() -> Iterator[None]:
         patch.setattr(socket.socket, "sendto", guarded(socket.socket.sendto, -1))
         patch.setattr(socket, "getaddrinfo", guarded_look_up)
         yield
+
+
+@pytest.fixture
+def evaluated_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The toy problem is installed and evaluated in this process: starting workers would take most of a test's time."""
+    from thekla.core.problem import ProblemRef
+    from thekla.evaluation.backends import InlineBackend
+    from thekla.testing.guests import InProcessSandbox
+    from thekla.testing.toy import ToyPackage
+
+    class ToyHere(InlineBackend):
+        tier = "trusted"
+
+        def __init__(self, problem: ProblemRef, *, sandbox: str, workers: int) -> None:
+            super().__init__(ToyPackage(problem.suite), InProcessSandbox())
+
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "plugins"))
+    for user in ("sessions", "forecasting"):
+        monkeypatch.setattr(f"thekla.assembly.{user}.LocalBackend", ToyHere)

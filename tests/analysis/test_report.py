@@ -5,11 +5,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from thekla.analysis import RunView, read_run
+from thekla.analysis import RunView, describe, read_run
 from thekla.analysis.report import render_html, render_markdown
 from thekla.analysis.report.curve import Axis
-from thekla.core.evaluation import Failed, FailureKind
-from thekla.core.journal import Closed
+from thekla.core.evaluation import Breach, Failed, FailureKind
+from thekla.core.journal import Closed, Quarantined
 from thekla.core.problem import ProblemRef
 from thekla.core.program import Program
 from thekla.testing.journals import JournalBuilder, example_journal, settings
@@ -90,6 +90,26 @@ def test_report_is_well_formed_and_has_every_section() -> None:
     assert page.problems == []
     assert page.open == []
     assert page.ids == SECTIONS
+
+
+def test_a_score_in_quarantine_is_shown_with_its_bound_and_warned_of() -> None:
+    journal = example_journal(closed=False)
+    breach = Breach(objective="latency", instance="train/<3>", score=12.5, bound=31.0)
+    journal.state(Quarantined(name="t99", stage="train", breaches=(breach,)))
+    view = view_of(journal)
+    page = parsed(render_html(view, run="queue-7"))
+    assert page.problems == []
+    assert page.ids == [*SECTIONS[:5], "quarantine", *SECTIONS[5:]]
+    described = describe(view)
+    assert "1 time(s) a score was better than a proven bound" in described.warnings[0]
+    assert described.data["quarantined"] == [
+        {"type": "Quarantined", "name": "t99", "stage": "train", "breaches": [{"type": "Breach", **vars(breach)}]}
+    ]
+    row = ("t99", "train", "train/<3>", "latency", "12.5", "31")
+    assert [table.rows for table in described.tables if table.title == "Quarantine"] == [(row,)]
+    markdown = render_markdown(view, run="queue-7")
+    assert "| t99 | train | train/\\<3\\> | latency | 12.5 | 31 |" in markdown
+    assert all(cell in page.text for cell in row)
 
 
 def test_report_refers_to_nothing_outside_itself(hostile: RunView) -> None:

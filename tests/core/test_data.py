@@ -179,6 +179,7 @@ def test_a_ledger_names_the_cap_that_is_reached() -> None:
     assert Ledger(proposals=200).exhausted(budget) == "proposals"
     assert Ledger(wall_s=60.0).exhausted(budget) == "wall_s"
     assert Ledger(cost_usd=1.0).exhausted(budget) == "cost_usd"
+    assert Ledger(cpu_s=7.5).exhausted(Budget(evaluations=10, cpu_s=7.5)) == "cpu_s"
 
 
 @given(ticket=tickets, outcome=outcomes)

@@ -28,7 +28,8 @@ finite = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 def test_a_failure_holds_no_number_that_could_compete_with_a_score() -> None:
     fields = {field.name: field.type for field in dataclasses.fields(Failed)}
-    assert fields == {"kind": "FailureKind", "stage": "str", "message": "str", "traceback": "str", "cost": "Usage"}
+    text = {"kind": "FailureKind", "stage": "str", "message": "str", "traceback": "str"}
+    assert fields == {**text, "cost": "Usage", "breaches": "tuple[Breach, ...]"}  # evidence, and never on its own
 
 
 @given(a=finite, b=finite)

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from thekla.core.evaluation import InstanceResult, Outcome, Scored
-from thekla.core.journal import Closed, Frozen, payload_of
+from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Outcome, Scored
+from thekla.core.journal import Closed, Frozen, Judged, payload_of
 from thekla.core.problem import Baseline, Instance, Objective, Problem
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import Twin, no_twin
@@ -22,10 +22,11 @@ NODES = Objective(name="complexity", unit="nodes", direction="minimize", source=
 
 
 class Marks:
-    """An evaluator that knows every program's score (`core.protocols.Evaluator`)."""
+    """An evaluator that knows every program's score (`core.protocols.Evaluator`), and which do not repeat theirs."""
 
-    def __init__(self, scores: Mapping[str, tuple[float, float]]) -> None:
+    def __init__(self, scores: Mapping[str, tuple[float, float]], fickle: Sequence[str] = ()) -> None:
         self._scores = scores
+        self._fickle = fickle
 
     async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
         score, nodes = self._scores[program.text]
@@ -39,10 +40,16 @@ class Marks:
         assert baseline.program is not None
         return await self.evaluate(baseline.program)
 
+    async def confirm(self, program: Program, outcome: Scored, *, wholly: bool = False) -> Outcome:
+        assert wholly
+        if program.text not in self._fickle:
+            return outcome
+        return Failed(kind=FailureKind.NONDETERMINISTIC, stage="train", message="another order of a set")
+
     def open_holdout(self, chain: str) -> Sequence[Instance]:
         return ()
 
-    def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
+    async def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
         return {}
 
 
@@ -52,9 +59,11 @@ def problem(*, tolerance: float, readable: bool) -> Problem:
     return replace(toy, objectives=(score, NODES) if readable else (score,))
 
 
-def closed(found: Mapping[str, tuple[float, float]], asked: Problem) -> tuple[Sequence[str], str | None]:
-    """The finalists and the winner of a run that scored these programs, by their text."""
-    marks, store = Marks(found), MemoryRun()
+def closed(
+    found: Mapping[str, tuple[float, float]], asked: Problem, fickle: Sequence[str] = ()
+) -> tuple[Sequence[str], str | None, Sequence[str]]:
+    """The finalists and the winner of a run that scored these programs, by their text, and who was refused."""
+    marks, store = Marks(found, fickle), MemoryRun()
     candidates = {text: Candidate(id=CandidateId(text), program=Program.from_text(text)) for text in found}
 
     async def close() -> None:
@@ -72,7 +81,8 @@ def closed(found: Mapping[str, tuple[float, float]], asked: Problem) -> tuple[Se
     payloads = [payload_of(event) for event in store.events(store.run_id)]
     (frozen,) = (each for each in payloads if isinstance(each, Frozen))
     (end,) = (each for each in payloads if isinstance(each, Closed))
-    return frozen.finalists, end.winner
+    refused = [each.name for each in payloads if isinstance(each, Judged) and isinstance(each.outcome, Failed)]
+    return frozen.finalists, end.winner, refused
 
 
 FOUND = {
@@ -97,4 +107,11 @@ FOUND = {
 def test_simpler_programs_are_finalists_beside_the_best_and_win_within_the_tolerance(
     readable: bool, tolerance: float, finalists: list[str], winner: str
 ) -> None:
-    assert closed(FOUND, problem(tolerance=tolerance, readable=readable)) == (tuple(finalists), winner)
+    assert closed(FOUND, problem(tolerance=tolerance, readable=readable)) == (tuple(finalists), winner, [])
+
+
+def test_a_finalist_that_does_not_repeat_its_score_does_not_win() -> None:
+    asked = problem(tolerance=0.0, readable=False)
+    finalists = ("long", "medium", "wordy")
+    assert closed(FOUND, asked, fickle=["long"]) == (finalists, "medium", ["long"])
+    assert closed(FOUND, asked, fickle=["long", "medium"]) == (finalists, "wordy", ["long", "medium"])

@@ -13,10 +13,20 @@ from hypothesis import strategies as st
 
 from thekla.core.budget import Budget
 from thekla.core.errors import ProblemError, StorageError
-from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Scored
+from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Limits, Scored
 from thekla.core.events import Event, EventKind, verify_chain
-from thekla.core.journal import Asked, Closed, HoldoutOpened, Judged, Started, Stopping, ToldFact, payload_of
-from thekla.core.problem import Instance, Problem, ProblemRef, Split
+from thekla.core.journal import (
+    Asked,
+    Closed,
+    HoldoutOpened,
+    Judged,
+    Quarantined,
+    Started,
+    Stopping,
+    ToldFact,
+    payload_of,
+)
+from thekla.core.problem import Instance, Interface, Problem, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import FactTable, Guest, Strategy
 from thekla.core.registry import Component
@@ -27,7 +37,7 @@ from thekla.evaluation.backends import InlineBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.search import Greedy, Islands
 from thekla.storage import MemoryRun
-from thekla.testing.guests import InProcessSandbox
+from thekla.testing.guests import InProcessGuest, InProcessSandbox
 from thekla.testing.toy import ConstantMutator, PlainPrompts, ToyPackage, ridge_score
 
 RUN = "run"  # as `MemoryRun` names it
@@ -265,7 +275,7 @@ def test_an_equal_program_is_evaluated_once_and_told_as_a_duplicate() -> None:
     assert set(kinds) == {FailureKind.DUPLICATE}
     assert len(kinds) == 99  # 20 proposals per evaluation, one of which was new
     same = Program.from_text("def answer():\n    return [0.4, 4.0, 10.0, 0.1, 2.0]\n").id
-    assert sandbox.opened.count(same) == 3 + 1 + 3  # smoke and two train instances, validation, hold-out
+    assert sandbox.opened.count(same) == 3 + 2 + 1 + 3  # smoke and two train instances, twins, validation, hold-out
 
 
 def test_what_fails_before_the_train_split_is_free() -> None:
@@ -310,6 +320,23 @@ def test_a_wall_limit_that_struck_is_not_decided_again_on_resume() -> None:
     assert [fact.reason for fact in payloads(store, Stopping) if isinstance(fact, Stopping)] == ["wall_s"]
     search(store, budget=budget, clock=Clock(now_s=lambda: 0.0, monotonic_s=Ticking(0.0)))
     assert chain_of(store) == whole
+
+
+def test_a_cap_on_cpu_time_ends_the_search_with_what_failed_paid_for() -> None:
+    class Metered(InProcessSandbox):
+        """Every guest costs half a second, whether its program fails or not."""
+
+        def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> InProcessGuest:
+            guest = InProcessSandbox().open(program, interface, limits, seed=seed)
+            guest.close()
+            guest._spent_s = 0.5
+            return guest
+
+    store = MemoryRun()
+    search(store, budget=Budget(evaluations=1000, cpu_s=20.0), sandbox=Metered(), in_flight=1)
+    assert [fact.reason for fact in payloads(store, Stopping) if isinstance(fact, Stopping)] == ["cpu_s"]
+    told = [fact.outcome.cost.cpu_s for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    assert sum(told) >= 20.0 > sum(told[:-1])
 
 
 def test_a_journal_that_says_otherwise_is_refused() -> None:
@@ -414,3 +441,70 @@ def test_a_tenth_of_the_programs_that_decide_alike_is_evaluated_all_the_same() -
     drifted = len(behaviours) - len(set(behaviours))
     assert alike > 50
     assert 0 < drifted < alike
+
+
+class Bounded(ToyPackage):
+    """The toy with a bound that the better half of its programs beat."""
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {"score": 0.12}
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 150))
+def test_a_score_better_than_a_bound_is_quarantined_and_resumed_as_such(seed: int, writes: int) -> None:
+    whole, broken, seen = MemoryRun(), DyingStore(writes), list[Progress]()
+    search(whole, seed=seed, package=Bounded(), watch=seen, evaluations=40)
+    with contextlib.suppress(StorageError):
+        search(broken, seed=seed, package=Bounded(), evaluations=40)
+    broken.left = 10**9
+    search(broken, seed=seed, package=Bounded(), evaluations=40)
+    assert chain_of(broken) == chain_of(whole)
+    told = [fact for fact in payloads(whole, ToldFact) if isinstance(fact, ToldFact)]
+    caught = {str(fact.candidate): fact.outcome for fact in told if _is_quarantined(fact)}
+    events = [fact for fact in payloads(whole, Quarantined) if isinstance(fact, Quarantined)]
+    during = [fact for fact in events if fact.name in caught]
+    assert [fact.name for fact in during] == list(caught)
+    assert all(fact.breaches and fact.breaches[0].score > fact.breaches[0].bound == 0.12 for fact in events)
+    assert seen[-1].quarantined == len(caught)
+    assert all(fact.outcome.scores["score"] <= 0.12 for fact in told if isinstance(fact.outcome, Scored))
+    assert not set(caught) & {parent for fact in told for parent in fact.parents}, "nothing descends from a quarantine"
+
+
+def _is_quarantined(fact: ToldFact) -> bool:
+    return isinstance(fact.outcome, Failed) and fact.outcome.kind is FailureKind.QUARANTINED
+
+
+def test_every_new_leader_but_the_first_seed_is_evaluated_twice() -> None:
+    store, sandbox = MemoryRun(), CountingSandbox()
+    search(store, evaluations=40, seed=2, sandbox=sandbox)
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    best, leaders = -1.0, []
+    for fact in told:
+        if isinstance(fact.outcome, Scored) and fact.outcome.scores["score"] > best:
+            best = fact.outcome.scores["score"]
+            leaders.append(fact.program)
+    judged_again = {row.program for row in payloads(store, Judged) if isinstance(row, Judged)}
+    for fact in told:
+        if isinstance(fact.outcome, Scored) and fact.program not in judged_again and fact.operator != "seed":
+            expected = 3 + (2 if fact.program in leaders else 0)
+            assert sandbox.opened.count(str(fact.program)) == expected
+    assert len(leaders) > 4
+
+
+def test_a_candidate_that_changes_its_mind_never_leads() -> None:
+    class Fickle(ToyPackage):
+        """A referee to whom every other evaluation of a program is worth more."""
+
+        def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+            result = super().judge(guest, instance, seed=seed)
+            self.calls = getattr(self, "calls", 0) + 1
+            return replace(result, behaviour=str(self.calls))
+
+    store = MemoryRun()
+    search(store, evaluations=20, package=Fickle())
+    told = [fact for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+    seed_score = next(fact.outcome.scores["score"] for fact in told if isinstance(fact.outcome, Scored))
+    kinds = [fact.outcome.kind for fact in told if isinstance(fact.outcome, Failed) and fact.counted]
+    assert FailureKind.NONDETERMINISTIC in kinds
+    assert all(fact.outcome.scores["score"] <= seed_score for fact in told if isinstance(fact.outcome, Scored))

@@ -13,7 +13,7 @@ from thekla.core.errors import ConfigError, SandboxError
 from thekla.core.evaluation import FailureKind
 from thekla.core.problem import ProblemRef
 from thekla.core.protocols import Backend
-from thekla.evaluation.backends import InlineBackend, LocalBackend
+from thekla.evaluation.backends import DeferredBackend, InlineBackend, LocalBackend
 from thekla.testing.backends import TOY, BackendConformance, collect, toy_job
 from thekla.testing.guests import InProcessSandbox
 from thekla.testing.toy import ToyPackage
@@ -34,6 +34,11 @@ class TestInlineBackend(BackendConformance):
 class TestLocalBackend(BackendConformance):
     def make_backend(self) -> Backend:
         return LocalBackend(TOY, sandbox="trusted", workers=2)
+
+
+class TestDeferredBackend(BackendConformance):
+    def make_backend(self) -> Backend:
+        return DeferredBackend(lambda: InlineBackend(ToyPackage(), InProcessSandbox()))
 
 
 def workers() -> list[int]:

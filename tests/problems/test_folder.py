@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thekla.core.errors import ConfigError
+from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Measure, Objective
+from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder, drawn_seed
 
 TOML = """
@@ -33,6 +34,7 @@ unit = "nodes"
 direction = "minimize"
 [suites.long]
 about = "long lists"
+ladder = ["told", "merge", "bubble"]
 [[suites.long.objectives]]
 name = "swaps"
 unit = "count"
@@ -45,6 +47,12 @@ high = 9.0
 role = "rule"
 program = "exploits/a.py"
 description = "neighbours"
+[baselines.merge]
+role = "rule"
+description = "halves"
+[baselines.told]
+role = "oracle"
+description = "knows the answer"
 [published."everywhere"]
 value = 7
 source = "a paper"
@@ -94,11 +102,25 @@ def test_programs_of_a_folder_come_by_name_without_the_private_ones(home: Path) 
     assert [(name, program.text) for name, program in programs.items()] == [("a", "A = 1\n"), ("b", "B = 1\n")]
 
 
-def test_rungs_come_in_the_order_of_the_file_with_their_programs(home: Path) -> None:
-    (rung,) = ProblemFolder("sorting_problem").baselines
-    assert (rung.name, rung.role, rung.description) == ("bubble", "rule", "neighbours")
-    assert rung.program is not None
-    assert rung.program.text == "A = 1\n"
+def test_rungs_come_in_the_order_of_the_file_or_of_the_suites_ladder_with_their_programs(home: Path) -> None:
+    folder, brought = ProblemFolder("sorting_problem"), {"merge": Program.from_text("M = 1\n")}
+    bubble, merge, told = folder.baselines("default", brought)
+    assert (bubble.name, bubble.role, bubble.description) == ("bubble", "rule", "neighbours")
+    assert bubble.program is not None
+    assert bubble.program.text == "A = 1\n"
+    assert merge.program == brought["merge"]
+    assert (told.role, told.program) == ("oracle", None)
+    assert folder.baselines("long", brought) == (told, merge, bubble)
+    assert folder.baselines("a suite of the user's", brought) == (bubble, merge, told)
+
+
+def test_a_rung_without_a_program_and_one_that_is_not_there_are_refused(home: Path) -> None:
+    with pytest.raises(ProblemError, match="baseline 'merge' of sorting must have a program"):
+        ProblemFolder("sorting_problem").baselines("default")
+    toml = (home / "problem.toml").read_text(encoding="utf-8")
+    (home / "problem.toml").write_text(toml.replace('"told", ', '"sage", '), encoding="utf-8")
+    with pytest.raises(ProblemError, match="'long' of sorting lists 'sage', but there is no such baseline"):
+        ProblemFolder("sorting_problem").baselines("long")
 
 
 def test_parts_that_a_program_names_stand_before_it_once_each_way(home: Path) -> None:

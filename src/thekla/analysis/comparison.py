@@ -6,9 +6,11 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from random import Random
-from statistics import NormalDist
+from statistics import NormalDist, fmean, median
 
-__all__ = ["critical_difference", "mean_ranks", "ranks", "sign_flip_p"]
+from thekla.core.problem import Objective
+
+__all__ = ["centre", "critical_difference", "mean_ranks", "paired_p", "ranks", "sign_flip_p", "signed_ranks"]
 
 _EXACT = 12  # pairs up to which all sign patterns are gone through
 _STEPS = 400  # of the numerical integration
@@ -65,6 +67,34 @@ def _range_probability(groups: int, width: float) -> float:
     points = [-8 + 16 * step / _STEPS for step in range(_STEPS + 1)]
     values = [normal.pdf(x) * (normal.cdf(x) - normal.cdf(x - width)) ** (groups - 1) for x in points]
     return groups * 16 / _STEPS * (sum(values) - (values[0] + values[-1]) / 2)
+
+
+def centre(differences: Sequence[float], objective: Objective) -> float:
+    """What differences come to as the objective sees them: their median if it takes medians, else their mean."""
+    return median(differences) if objective.aggregate == "median" else fmean(differences)
+
+
+def paired_p(differences: Sequence[float], objective: Objective, *, rng: Random) -> float:
+    """Two-sided p-value of paired differences under random signs; of their ranks if the objective takes medians, so
+    that a few large ones do not drown the rest.
+
+    Raises:
+        ValueError: There is no difference.
+    """
+    return sign_flip_p(signed_ranks(differences) if objective.aggregate == "median" else differences, rng=rng)
+
+
+def signed_ranks(differences: Sequence[float]) -> list[float]:
+    """Each difference's rank by size, from 1, with its sign; equals share the mean of their ranks, and 0 stays 0.
+
+    References:
+        Wilcoxon 1945, Individual Comparisons by Ranking Methods.
+    """
+    sizes = ranks({str(place): -abs(difference) for place, difference in enumerate(differences)})
+    return [
+        math.copysign(sizes[str(place)], difference) if difference else 0.0
+        for place, difference in enumerate(differences)
+    ]
 
 
 def sign_flip_p(differences: Sequence[float], *, rng: Random, resamples: int = 5000) -> float:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from thekla.analysis.front import front_table, list_front
+from thekla.analysis.generalisation import gap_along, gap_table
 from thekla.analysis.ladder import Ladder, Rung, Standing, compare_with_seed, generalisation, ladder
+from thekla.analysis.price import price_of_improvement
 from thekla.analysis.reading import CandidateView, RunView
 from thekla.analysis.tables import (
     Table,
@@ -15,6 +17,7 @@ from thekla.analysis.tables import (
     ledger_table,
     models_table,
     operators_table,
+    quarantine_table,
     summary_table,
 )
 from thekla.analysis.wording import findings
@@ -43,6 +46,8 @@ def describe(view: RunView) -> Description:
     tables = (
         summary_table(view, steps),
         ladder_table(view, steps),
+        gap_table(view),
+        quarantine_table(view),
         failures_table(view),
         operators_table(view),
         models_table(view),
@@ -79,14 +84,18 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "front": [dict(point) for point in list_front(view).data] if len(settings.objectives) > 1 else [],
         "ladder": [_rung(rung) for rung in steps.rungs],
         "generalisation": [encode(row) for row in generalisation(view, steps)],
+        "gap_along": [encode(point) for point in gap_along(view)],
         "against_seed": {split: encode(row) for split, row in compare_with_seed(view, steps).items()},
         "curve": [encode(point) for point in view.curve],
         "failures": [
             {"kind": row.kind, "stage": row.stage, "count": row.count, "cpu_s": row.cpu_s} for row in view.failures
         ],
+        "steered": [encode(decision) for decision in view.steered],
+        "quarantined": [encode(fact) for fact in view.quarantined],
         "screening": encode(view.screening),
         "operators": [encode(row) for row in view.operators],
         "ledger": encode(view.ledger),
+        "price_of_one_percent": encode(price_of_improvement(view)),
         "models": [encode(calls) for calls in view.models],
         "events": view.events,
         "chain": view.chain,

@@ -161,7 +161,7 @@ def _judged_rungs(view: RunView) -> list[Rung]:
             facts.setdefault(candidate.id, {})
             roles.setdefault(candidate.id, role)
     for row in view.judged:
-        if row.role != "bound":
+        if row.role not in ("bound", "milestone"):
             name = _name(view, row)
             facts.setdefault(name, {})[row.split] = row
             roles.setdefault(name, "finalist" if row.role == "winner" else row.role)

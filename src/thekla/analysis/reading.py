@@ -17,7 +17,9 @@ from thekla.core.journal import (
     Frozen,
     HoldoutOpened,
     Judged,
+    Quarantined,
     Started,
+    Steered,
     Stopping,
     ToldFact,
     payload_of,
@@ -26,7 +28,7 @@ from thekla.core.journal import (
 from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
-from thekla.core.run import IMPORT, SEED, Spending
+from thekla.core.run import ASK_TELL, IMPORT, SEED, Spending
 
 __all__ = [
     "CandidateView",
@@ -40,7 +42,7 @@ __all__ = [
     "read_run",
 ]
 
-Status: TypeAlias = Literal["running", "interrupted", "closed"]
+Status: TypeAlias = Literal["running", "waiting", "interrupted", "closed"]
 Blob: TypeAlias = Callable[[str], bytes]
 
 
@@ -183,6 +185,8 @@ class RunView:
         leader: The preferred on train so far (the first of equals).
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
+        quarantined: Scores better than a proven bound, in the order in which they were met.
+        steered: Decisions of people while the search ran; the last one holds.
         earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
     """
 
@@ -207,6 +211,8 @@ class RunView:
     programs: Mapping[ProgramId, Program]
     events: int
     chain: str
+    quarantined: tuple[Quarantined, ...] = ()
+    steered: tuple[Steered, ...] = ()
     earlier_openings: int = 0
 
     @property
@@ -266,6 +272,8 @@ class _Fold:
     models: dict[str, ModelCalls] = field(default_factory=dict)
     candidates: list[CandidateView] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    steered: list[Steered] = field(default_factory=list)
     stop_reason: str = ""
     finalists: tuple[CandidateId, ...] = ()
     holdout: HoldoutOpened | None = None
@@ -293,6 +301,10 @@ class _Fold:
                 self._tell(told)
             case Judged() as judged:
                 self.judged.append(judged)
+            case Steered() as steered:
+                self.steered.append(steered)
+            case Quarantined() as quarantined:
+                self.quarantined.append(quarantined)
             case Stopping(reason=reason):
                 self.stop_reason = reason
             case Frozen(finalists=finalists):
@@ -334,6 +346,12 @@ class _Fold:
             )
         )
 
+    def _status(self, *, live: bool) -> Status:
+        if self.closed or live:
+            return "closed" if self.closed else "running"
+        generator = self.settings.components.get("generator") if self.settings else None
+        return "waiting" if generator is not None and generator.name == ASK_TELL else "interrupted"
+
     def view(self, blob: Blob, *, live: bool) -> RunView:
         if self.settings is None:
             raise StorageError("the run's journal does not begin with its settings; it was never started")
@@ -347,7 +365,7 @@ class _Fold:
         wanted = {item.program: None for item in shown if item is not None and item.program is not None}
         return RunView(
             settings=self.settings,
-            status="closed" if self.closed else "running" if live else "interrupted",
+            status=self._status(live=live),
             stop_reason=self.stop_reason,
             started_at_s=self.times[0] if self.times else None,
             last_at_s=self.times[-1] if self.times else None,
@@ -367,6 +385,8 @@ class _Fold:
             programs={program: program_from_blob(blob(program)) for program in wanted},
             events=self.events,
             chain=self.chain,
+            quarantined=tuple(self.quarantined),
+            steered=tuple(self.steered),
         )
 
     def _ledger(self) -> LedgerView:

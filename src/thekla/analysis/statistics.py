@@ -9,7 +9,7 @@ from random import Random
 
 from thekla.core.problem import Objective
 
-__all__ = ["Interval", "PairedComparison", "bootstrap_interval", "compare_paired", "quantile"]
+__all__ = ["Interval", "PairedComparison", "bootstrap_interval", "compare_paired", "gains_over", "holm", "quantile"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,11 @@ class PairedComparison:
     """How a program differs from another on the instances that both were scored on.
 
     Differences are gains: more is better whatever the objective's direction, in the objective's unit.
+
+    Args:
+        effect: The mean difference in standard deviations of the differences (Cohen's d of pairs); None if they do not
+            vary or are fewer than two.
+        superiority: The share of instances on which it is better, ties counted half; 0.5 is no difference.
     """
 
     n: int
@@ -36,6 +41,30 @@ class PairedComparison:
     wins: int
     ties: int
     losses: int
+    effect: float | None = None
+    superiority: float = 0.5
+
+
+def gains_over(scores: Mapping[str, float], others: Mapping[str, float], objective: Objective) -> dict[str, float]:
+    """By how much a program is better than another on each instance that both were scored on, in the order of `scores`;
+    negative where it is worse."""
+    return {
+        name: objective.gain(score) - objective.gain(others[name]) for name, score in scores.items() if name in others
+    }
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """P-values adjusted for how many claims are made at once: all below a level hold together at that level.
+
+    References:
+        Holm 1979, A Simple Sequentially Rejective Multiple Test Procedure.
+    """
+    adjusted: dict[str, float] = {}
+    highest = 0.0
+    for place, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[name]))
+        adjusted[name] = highest
+    return {name: adjusted[name] for name in p_values}
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:
@@ -87,18 +116,20 @@ def compare_paired(
     scores: Mapping[str, float], others: Mapping[str, float], objective: Objective, *, rng: Random
 ) -> PairedComparison | None:
     """How `scores` differ from `others` instance by instance; None if no instance is in both."""
-    differences = [
-        objective.gain(score) - objective.gain(others[name]) for name, score in scores.items() if name in others
-    ]
+    differences = list(gains_over(scores, others, objective).values())
     if not differences:
         return None
+    spread = statistics.stdev(differences) if len(differences) > 1 else 0.0
+    wins, ties = sum(difference > 0 for difference in differences), sum(difference == 0 for difference in differences)
     return PairedComparison(
         n=len(differences),
         mean=statistics.fmean(differences),
         mean_interval=bootstrap_interval(differences, statistics.fmean, rng=rng),
         median=statistics.median(differences),
         median_interval=bootstrap_interval(differences, statistics.median, rng=rng),
-        wins=sum(difference > 0 for difference in differences),
-        ties=sum(difference == 0 for difference in differences),
-        losses=sum(difference < 0 for difference in differences),
+        wins=wins,
+        ties=ties,
+        losses=len(differences) - wins - ties,
+        effect=statistics.fmean(differences) / spread if spread > 0 else None,
+        superiority=(wins + ties / 2) / len(differences),
     )

@@ -189,6 +189,12 @@ def _caveats(
             f"The hold-out is fixed. Other runs in this folder that opened it: {view.earlier_openings}. What is asked "
             "again and again becomes a training set."
         )
+    if view.steered:
+        last = view.steered[-1]
+        yield (
+            f"People turned the search while it ran, {len(view.steered)} time(s), and put in {len(last.injected)} "
+            "program(s) of their own; it is no sample of what the strategy does alone."
+        )
     yield from _gap(view, steps, gaps)
     if best is not None and split is not None:
         standing = best.standings[split]
@@ -241,6 +247,11 @@ def _warnings(view: RunView, steps: Ladder, best: Rung | None) -> Iterator[str]:
         yield (
             "The candidates ran without a sandbox (tier `trusted`). A program could have read or changed anything on "
             "the machine, its own score included. Do not base a claim on these figures; run again under `strict`."
+        )
+    if view.quarantined:
+        yield (
+            f"{len(view.quarantined)} time(s) a score was better than a proven bound, which cannot be: the program "
+            "cheats, or the evaluator or the bound is wrong. These scores are in quarantine and were ranked nowhere."
         )
     bound = steps.of_role("bound")
     if best is not None and bound is not None:

@@ -25,6 +25,7 @@ from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.complexity import COMPLEXITY
+from thekla.generation.asktell import Desk
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
 from thekla.search import Tuning, Weighed, needs_weighing
@@ -70,32 +71,39 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component, models: ModelSource) -> Generator:
-    """The generator that the journal names; one that has a parameter `models` gets its language models there."""
+def build_generator(component: Component, models: ModelSource, *, desk: Desk | None = None) -> Generator:
+    """The generator that the journal names; one that has a parameter `models` or `desk` gets them from here."""
     make = registry.load("generators", component.name)
-    if "models" in inspect.signature(make).parameters:
-        make = _with_models(make, models)
+    given = {"models": models, "desk": desk or Desk()}
+    wanted = {name: given[name] for name in inspect.signature(make).parameters if name in given}
+    if wanted:
+        make = _with_parts(make, wanted)
     return cast(Generator, _call(make, f"generator {component.name!r}", **component.arguments))
 
 
-def _with_models(make: Any, models: ModelSource) -> Any:
-    """`make` without its parameter `models`, but with its other parameters and their types as they are."""
+def _with_parts(make: Any, parts: Mapping[str, object]) -> Any:
+    """`make` without the parameters that `parts` fill, but with its others and their types as they are."""
 
     def made(**arguments: object) -> object:
-        return make(models=models, **arguments)
+        return make(**parts, **arguments)
 
     signature = inspect.signature(make)
-    rest = [one for name, one in signature.parameters.items() if name != "models"]
+    rest = [one for name, one in signature.parameters.items() if name not in parts]
     made.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # what inspect looks at
     made.__annotations__ = get_type_hints(make.__init__ if inspect.isclass(make) else make)
     return made
 
 
 def build_search(
-    components: Mapping[str, Component], problem: Problem, models: ModelSource, *, seed: int
+    components: Mapping[str, Component],
+    problem: Problem,
+    models: ModelSource,
+    *,
+    seed: int,
+    desk: Desk | None = None,
 ) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    generator = build_generator(components["generator"], models)
+    generator = build_generator(components["generator"], models, desk=desk)
     strategy = build_tuned_strategy(components, problem, seed=seed)
     return strategy, Tuned(generator) if "tuning" in components else generator
 
@@ -132,7 +140,7 @@ def started_of(
     """What the first event of a run with these options says."""
     problem = package.problem
     return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
+        problem=ProblemRef(name=options.reference.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
         objectives=_objectives(problem, options),
         measures=problem.measures,
@@ -141,7 +149,7 @@ def started_of(
         components=components_of(options),
         seed=options.seed,
         budget=options.budget,
-        in_flight=options.in_flight,
+        in_flight=options.tickets_in_flight,
         tier=tier,
         thekla=thekla.__version__,
         imported_from=imported_from,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +15,15 @@ from thekla.core.budget import Budget
 from thekla.core.constraints import parse_constraint
 from thekla.core.errors import ConfigError
 from thekla.core.problem import Order, ProblemRef
+from thekla.core.run import ASK_TELL
 from thekla.core.values import Data
 
-__all__ = ["Part", "RunOptions", "load_options"]
+__all__ = ["Part", "RunOptions", "load_options", "located"]
 
 Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
 Plain = bool | int | float | str
+
+_READERS = frozenset({"rewrite", ASK_TELL})  # generators that read prose
 
 
 def _constraint(text: str) -> str:
@@ -31,14 +35,15 @@ class RunOptions(BaseModel):
     """What `thekla run` needs to know; unknown entries are refused.
 
     Args:
-        evaluations, proposals, wall_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
+        evaluations, proposals, wall_s, cpu_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
         model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
             with an ensemble of this one, with the other settings of the first that the arguments name.
+        by: Who answers the tickets of the generator `asktell`.
         feedback: How much a language model is told of outcomes: `score`, `instances`, `causes` or `trace`; None is the
             prompt builder's own.
         seed: Of everything random in the run.
         workers: Processes that evaluate; changes the speed, never the result.
-        in_flight: Tickets that are out at once; part of what the run is.
+        in_flight: Tickets that are out at once; part of what the run is; 1 if the answers come from outside.
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         from_run: A closed run whose best programs start this one.
@@ -46,6 +51,7 @@ class RunOptions(BaseModel):
         tolerance: The share of the best score that may be given up for a simpler program.
         constraints: What a program must keep to, as in `misses<=0.05`: a measure or objective and its limit.
         order: What is made of several objectives: `first`, or `lexicographic`; None is the problem's own.
+        audited: Whether a problem of the user's own must pass the quick audit first; changes nothing of the run.
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -60,10 +66,12 @@ class RunOptions(BaseModel):
     evaluations: Annotated[int, Field(ge=1)] | None = 200
     proposals: Annotated[int, Field(ge=1)] | None = None
     wall_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    cpu_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     cost_usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     tokens: Annotated[int, Field(ge=1)] | None = None
     calls: Annotated[int, Field(ge=1)] | None = None
     model: str | None = None
+    by: str | None = None
     feedback: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
@@ -76,6 +84,7 @@ class RunOptions(BaseModel):
     constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = ()
     order: Order | None = None
     preset: str | None = None
+    audited: bool = True
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 
     def arguments_of(self, part: Part) -> dict[str, Data]:
@@ -86,6 +95,8 @@ class RunOptions(BaseModel):
             first = listed[0] if isinstance(listed, list) and listed else {}
             others = dict(first) if isinstance(first, Mapping) else {}
             arguments["ensemble"] = [{**others, "model": self.model}]
+        if part == "generator" and self.by is not None:
+            arguments["by"] = self.by
         if part == "prompts" and self.feedback is not None:
             arguments["feedback"] = self.feedback
         return arguments
@@ -97,13 +108,21 @@ class RunOptions(BaseModel):
 
     @property
     def prompts_name(self) -> str:
-        """The prompt builder: `chat` for language models, if none is named."""
-        return "chat" if self.prompts == "brief" and self.generator_name == "rewrite" else self.prompts
+        """The prompt builder: `chat` for those who read prose, if none is named."""
+        return "chat" if self.prompts == "brief" and self.generator_name in _READERS else self.prompts
+
+    @property
+    def tickets_in_flight(self) -> int:
+        """Tickets that are out at once: one, if nobody said otherwise, for somebody outside who reads each outcome."""
+        given = "in_flight" in self.model_fields_set
+        return self.in_flight if given or self.generator_name != ASK_TELL else 1
 
     @property
     def reference(self) -> ProblemRef:
         """The problem, as a journal names it."""
-        return ProblemRef(name=self.problem, suite=self.suite, arguments=dict(self.arguments.get("problem", {})))
+        return ProblemRef(
+            name=located(self.problem), suite=self.suite, arguments=dict(self.arguments.get("problem", {}))
+        )
 
     @property
     def budget(self) -> Budget:
@@ -117,12 +136,18 @@ class RunOptions(BaseModel):
                 evaluations=self.evaluations,
                 proposals=self.proposals,
                 wall_s=self.wall_s,
+                cpu_s=self.cpu_s,
                 cost_usd=self.cost_usd,
                 tokens=self.tokens,
                 calls=self.calls,
             )
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+
+def located(problem: str) -> str:
+    """The name of a problem as the registry knows it: a folder's is its absolute path, whatever else stays as it is."""
+    return os.path.abspath(os.path.expanduser(problem)) if "/" in problem or problem in (".", "..") else problem
 
 
 def load_options(

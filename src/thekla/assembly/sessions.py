@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
     build_package,
     build_prompts,
@@ -18,6 +20,7 @@ from thekla.assembly.build import (
     real_clock,
     started_of,
 )
+from thekla.assembly.opened import LastProgress, OpenRun
 from thekla.assembly.options import RunOptions
 from thekla.assembly.stopping import StopRequest
 from thekla.core.constraints import violation
@@ -28,16 +31,20 @@ from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_b
 from thekla.core.preference import by_preference
 from thekla.core.problem import Problem
 from thekla.core.program import Program
-from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Strategy
+from thekla.core.protocols import Backend, Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
-from thekla.evaluation.backends import LocalBackend
+from thekla.evaluation.backends import DeferredBackend, LocalBackend
 from thekla.evaluation.service import EvaluationService
+from thekla.generation.asktell import Desk
 from thekla.llm import Book, Caps, Models
 from thekla.search import Weighed
 from thekla.search.ranked import RankedStrategy
+from thekla.steering import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
-__all__ = ["RunResult", "folder", "resume", "run"]
+__all__ = ["RunResult", "folder", "resume", "run", "take_up"]
+
+T = TypeVar("T")
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,12 +57,14 @@ class RunResult:
 
     Args:
         scored: Whether anything has a score, so that there is a winner.
+        waiting: The tickets that must be answered from outside before the run can go on.
     """
 
     run_id: str
     path: Path
     finished: bool
     scored: bool
+    waiting: tuple[str, ...] = ()
 
 
 def folder(runs: Path | None) -> RunsFolder:
@@ -78,16 +87,18 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
         started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
+        if options.audited:
+            require_fit(package, reference, tier=options.sandbox, cache=place.path / AUDITS)
         # A wrong argument is refused before anything is made.
-        strategy, _, _ = _components(package, started, _models(started))
+        strategy, _, _ = _components(package, started, _models(started), Desk())
         _warn_of_idle_settings(strategy, options)
         with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
-            run_id = place.new_id(options.problem, datetime.now(UTC))
+            run_id = place.new_id(package.problem.name, datetime.now(UTC))
             with RunFile.create(place.path_of(run_id), run_id) as store:
                 for program in imports:
                     store.put_blob(program_blob(program))
-                return _go(package, backend, store, started, imports, observer, stop)
+                return _go(package, backend, store, started, imports, observer, stop, _to_the_end)
 
 
 def _warn_of_idle_settings(strategy: Strategy, options: RunOptions) -> None:
@@ -107,15 +118,42 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
         KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
     """
     path = folder(runs).find(run)
+
+    def closed_before(store: RunFile, closed: Closed) -> RunResult:
+        return RunResult(run_id=store.run_id, path=path, finished=True, scored=closed.winner is not None)
+
+    return take_up(path, workers=workers, observer=observer, work=_to_the_end, closed=closed_before)
+
+
+def take_up(
+    path: Path,
+    *,
+    workers: int,
+    observer: Observer,
+    work: Callable[[OpenRun], Awaitable[T]],
+    lasting: bool = False,
+    closed: Callable[[RunFile, Closed], T],
+) -> T:
+    """What `work` makes of the run in a file, opened where it stopped.
+
+    Args:
+        closed: Makes the answer if the run is closed already.
+        lasting: Whether the work goes on after the run was closed, so that a signal still ends it.
+
+    Raises:
+        StorageError: The run cannot be gone through again.
+        ConfigError: Its problem or a component is not installed.
+        KeyboardInterrupt: Ctrl-C, or SIGTERM; nothing is lost, and the run can be resumed.
+    """
     with StopRequest() as stop, RunFile.open(path) as store:
         run_id = store.run_id
         events = list(store.events(run_id))
         if not events:
             raise StorageError(f"run {run_id} has no event yet, so there is nothing to resume; start it again")
         if events[-1].kind is EventKind.CLOSED:
-            closed = payload_of(events[-1])
-            assert isinstance(closed, Closed)
-            return RunResult(run_id=run_id, path=path, finished=True, scored=closed.winner is not None)
+            end = payload_of(events[-1])
+            assert isinstance(end, Closed)
+            return closed(store, end)
         started = payload_of(events[0])
         assert isinstance(started, Started)
         package = build_package(started.problem)
@@ -128,8 +166,12 @@ def resume(run: str, *, runs: Path | None, workers: int, observer: Observer) -> 
             )
         _refuse_changed(package, started, run_id)
         imports = [program_from_blob(store.blob(program)) for program in started.imports]
-        with contextlib.closing(LocalBackend(started.problem, sandbox=started.tier, workers=workers)) as backend:
-            return _go(package, backend, store, started, imports, observer, stop)
+
+        def start() -> LocalBackend:
+            return LocalBackend(started.problem, sandbox=started.tier, workers=workers)
+
+        with contextlib.closing(DeferredBackend(start)) as backend:
+            return _go(package, backend, store, started, imports, observer, stop, work, lasting=lasting)
 
 
 def _refuse_changed(package: ProblemPackage, started: Started, run_id: str) -> None:
@@ -161,22 +203,32 @@ def _problem(package: ProblemPackage, started: Started) -> Problem:
     return replace(package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order)
 
 
-def _components(package: ProblemPackage, started: Started, models: Models) -> tuple[Strategy, PromptBuilder, Generator]:
-    strategy, generator = build_search(started.components, _problem(package, started), models, seed=started.seed)
+def _components(
+    package: ProblemPackage, started: Started, models: Models, desk: Desk
+) -> tuple[Strategy, PromptBuilder, Generator]:
+    problem = _problem(package, started)
+    strategy, generator = build_search(started.components, problem, models, seed=started.seed, desk=desk)
     return strategy, build_prompts(started.components["prompts"]), generator
 
 
 def _go(
     package: ProblemPackage,
-    backend: LocalBackend,
+    backend: Backend,
     store: RunFile,
     started: Started,
     imports: Sequence[Program],
     observer: Observer,
     stop: StopRequest,
-) -> RunResult:
-    models = _models(started, store)
-    strategy, prompts, generator = _components(package, started, models)
+    work: Callable[[OpenRun], Awaitable[T]],
+    *,
+    lasting: bool = False,
+) -> T:
+    """What `work` makes of the run, whose engine is at work meanwhile."""
+    models, desk = _models(started, store), Desk()
+    progress = LastProgress(observer, desk.ring)
+    strategy, prompts, generator = _components(package, started, models, desk)
+    wishes = SteeringFolder(store.path)
+    helm = Helm(lambda before: wishes.read(before, store.put_blob), on_pause=desk.ring)
     service = EvaluationService(
         package,
         backend,
@@ -185,31 +237,58 @@ def _go(
         tier=started.tier,
         objectives=started.objectives,
     )
+    problem = _problem(package, started)
     parts = Parts(
-        problem=_problem(package, started),
-        strategy=strategy,
-        prompts=prompts,
-        generator=generator,
+        problem=problem,
+        strategy=SteeredStrategy(strategy, helm),
+        prompts=SteeredPrompts(prompts, helm),
+        generator=SteeredGenerator(generator, helm, store),
         evaluator=service,
         baselines=package.baselines,
+        steering=helm,
     )
     journal = Journal(store, store.run_id, real_clock())
-    engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=observer)
+    engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=progress)
+    opened = OpenRun(
+        engine,
+        desk=desk,
+        store=store,
+        started=started,
+        problem=problem,
+        progress=progress,
+        helm=helm,
+        flush=journal.flush,
+        on_closed=(lambda: None) if lasting else stop.finish,
+    )
     try:
-        closed = asyncio.run(_until_stopped(engine, service, models, stop))
+        return asyncio.run(_until_stopped(opened, service, models, stop, work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    return RunResult(run_id=store.run_id, path=store.path, finished=True, scored=closed.winner is not None)
 
 
-async def _until_stopped(engine: Engine, service: EvaluationService, models: Models, stop: StopRequest) -> Closed:
-    """The engine's run; a request to stop cancels it at the next point where nothing is half done."""
+async def _until_stopped(
+    opened: OpenRun,
+    service: EvaluationService,
+    models: Models,
+    stop: StopRequest,
+    work: Callable[[OpenRun], Awaitable[T]],
+) -> T:
+    """The work on the run; a request to stop cancels it at the next point where nothing is half done."""
     stop.cancel_this_task()
-    async with service, models:
+    async with service, models, opened:
         try:
-            return await engine.run()
+            return await work(opened)
         finally:
             stop.finish()
+
+
+async def _to_the_end(opened: OpenRun) -> RunResult:
+    """The run until it is closed or waits for answers from outside."""
+    closed, store = await opened.settle(all_work=True), opened.store
+    if closed is None:
+        waiting = tuple(opened.desk.waiting)
+        return RunResult(run_id=store.run_id, path=store.path, finished=False, scored=True, waiting=waiting)
+    return RunResult(run_id=store.run_id, path=store.path, finished=True, scored=closed.winner is not None)
 
 
 def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program], str]:
@@ -222,7 +301,7 @@ def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program],
             raise ConfigError(f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}")
         started = payload_of(events[0])
         assert isinstance(started, Started)
-        if started.problem.name != options.problem:
+        if started.problem.name != options.reference.name:
             raise ConfigError(
                 f"run {store.run_id} is of problem {started.problem.name!r}, not {options.problem!r}; "
                 "a run can only start from one of its own problem"

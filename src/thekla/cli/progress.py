@@ -54,6 +54,8 @@ def _best(progress: Progress) -> str:
 
 def _counts(progress: Progress) -> list[str]:
     found = [f"{progress.failures} failed"]
+    if progress.quarantined:
+        found.append(f"{progress.quarantined} quarantined")
     if progress.duplicates:
         found.append(f"{progress.duplicates} duplicates")
     if progress.cost_usd:

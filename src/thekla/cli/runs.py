@@ -12,6 +12,7 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
+from thekla.cli.estimate import say_forecast
 from thekla.cli.options import (
     JsonFlag,
     ObjectiveName,
@@ -41,7 +42,9 @@ RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), o
 
 
 def run(
-    problem: Annotated[str | None, typer.Argument(help="A problem of `thekla problems`.")] = None,
+    problem: Annotated[
+        str | None, typer.Argument(help="A problem of `thekla problems`, or the path of a problem's folder.")
+    ] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
     strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="thekla")] = None,
@@ -49,6 +52,7 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
     ] = None,
+    by: Annotated[str | None, typer.Option(help="Who answers, with --generator asktell.")] = None,
     feedback: Annotated[
         str | None, typer.Option(help="What a model is told of outcomes: score, instances, causes or trace.")
     ] = None,
@@ -58,6 +62,7 @@ def run(
     proposals: Annotated[int | None, typer.Option(min=1, help="Proposals that may be asked for.")] = None,
     cost_usd: Annotated[float | None, typer.Option("--cost-usd", help="Money that may be spent on models.")] = None,
     wall_s: Annotated[float | None, typer.Option("--wall-s", help="Seconds that may be spent.")] = None,
+    cpu_s: Annotated[float | None, typer.Option("--cpu-s", help="CPU seconds that evaluations may spend.")] = None,
     seed: Annotated[int | None, typer.Option(envvar="THEKLA_SEED", help="Seed of the run.", show_default="0")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that evaluate.", show_default="2")] = None,
     in_flight: Annotated[
@@ -88,10 +93,14 @@ def run(
     order: Annotated[
         str | None, typer.Option(help="Several objectives: `first` or `lexicographic`.", show_default="first")
     ] = None,
+    unaudited: Annotated[
+        bool, typer.Option("--unaudited", help="Search a problem of your own even if it fails the quick audit.")
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of options; options given here go before it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and take.")] = False,
     runs: Runs = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -104,11 +113,13 @@ def run(
         "strategy": strategy,
         "generator": generator,
         "model": model,
+        "by": by,
         "feedback": feedback,
         "evaluations": evaluations,
         "proposals": proposals,
         "cost_usd": cost_usd,
         "wall_s": wall_s,
+        "cpu_s": cpu_s,
         "seed": seed,
         "workers": workers,
         "in_flight": in_flight,
@@ -121,12 +132,16 @@ def run(
         "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
+        "audited": False if unaudited else None,
     }
     if config is None and preset is None and problem is None:
         raise ConfigError("name a problem (see thekla problems), a file of options with --config, or a --preset")
     from thekla import assembly
 
     options = assembly.load_options(config, **given)
+    if dry_run:
+        say_forecast(assembly.forecast(options), as_json=as_json)
+        return
     _search(lambda display: assembly.run(options, runs=runs, observer=display), runs, as_json=as_json)
 
 
@@ -156,6 +171,9 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
         output.say(described.headline)
         for command in ("show", "best", "report"):
             output.say(f"  thekla {command} {result.run_id}{where(runs)}")
+    if result.waiting:
+        output.note(f"thekla: {result.run_id} waits for answers; ask with: thekla ask {result.run_id}{where(runs)}")
+        return
     if not result.finished:
         say_resume(result.run_id, runs)
         raise typer.Exit(INTERRUPTED)

@@ -19,6 +19,7 @@ class Budget:
             free).
         proposals: Generator calls; by default 20 per evaluation, so that a search that only repeats itself ends.
         wall_s: Wall time of the search, summed over resumptions.
+        cpu_s: CPU time of the search's evaluations, as the host read it from the kernel, failed ones included.
         cost_usd: Money for generator calls, those of unknown cost at the most that they can have cost.
         tokens: Tokens into and out of models.
         calls: Requests to models, repetitions included.
@@ -33,9 +34,10 @@ class Budget:
     cost_usd: float | None = None
     tokens: int | None = None
     calls: int | None = None
+    cpu_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("evaluations", "proposals", "wall_s", "cost_usd", "tokens", "calls"):
+        for name in ("evaluations", "proposals", "wall_s", "cost_usd", "tokens", "calls", "cpu_s"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"budget {name} is {value!r}; it must be a positive number")
@@ -86,5 +88,6 @@ class Ledger:
             ("cost_usd", self.cost_usd + self.unknown_usd, budget.cost_usd),
             ("tokens", self.tokens, budget.tokens),
             ("calls", self.calls, budget.calls),
+            ("cpu_s", self.cpu_s, budget.cpu_s),
         )
         return next((name for name, spent, cap in caps if cap is not None and spent >= cap), "")

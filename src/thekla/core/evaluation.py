@@ -11,10 +11,11 @@ from typing import TypeAlias
 
 from thekla.core.problem import Instance, Objective, ProblemRef
 from thekla.core.program import Program
-from thekla.core.values import digest_of
+from thekla.core.values import Data, digest_of
 
 __all__ = [
     "AGGREGATES",
+    "Breach",
     "EvaluationDone",
     "EvaluationJob",
     "Failed",
@@ -43,6 +44,8 @@ class FailureKind(StrEnum):
     CPU = "cpu"  # used up its CPU time
     MEMORY = "memory"  # used up its memory
     FORBIDDEN = "forbidden"  # tried what the sandbox forbids
+    NONDETERMINISTIC = "nondeterministic"  # evaluated twice, it did not do the same
+    QUARANTINED = "quarantined"  # scored better than a proven bound: the program, the evaluator or the bound is wrong
     INFRASTRUCTURE = "infrastructure"  # ours, not the candidate's: a worker died, a disk was full
 
 
@@ -68,6 +71,7 @@ class Limits:
 
     Args:
         frame_kib: Largest single message in either direction.
+        threads: How many it may run, those of numerical libraries included; one unless a problem asks for more.
 
     Raises:
         ValueError: A limit is not positive.
@@ -77,9 +81,10 @@ class Limits:
     cpu_s: float = 20.0
     memory_mb: int = 512
     frame_kib: int = 64
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("wall_s", "cpu_s", "memory_mb", "frame_kib"):
+        for name in ("wall_s", "cpu_s", "memory_mb", "frame_kib", "threads"):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"limit {name} is {value!r}; it must be a positive number")
@@ -141,12 +146,27 @@ class Scored:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Breach:
+    """A score that is better than a proven bound, which cannot be.
+
+    Args:
+        instance: Where; empty if it is the score of the whole split.
+    """
+
+    objective: str
+    instance: str
+    score: float
+    bound: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failed:
     """A program without a score; it holds no number that could compete with one.
 
     Args:
         stage: Where it failed: `answer`, `check`, or the name of a stage of the cascade.
         cost: What finding out used.
+        breaches: Why it is quarantined: evidence, which is shown and never ranked.
     """
 
     kind: FailureKind
@@ -154,6 +174,7 @@ class Failed:
     message: str
     traceback: str = ""
     cost: Usage = field(default_factory=Usage, compare=False)
+    breaches: tuple[Breach, ...] = ()
 
 
 Outcome: TypeAlias = Scored | Failed
@@ -204,7 +225,11 @@ def fold_results(
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationJob:
-    """One program on one instance with one seed: the unit that a backend runs in a fresh guest."""
+    """One program on one instance with one seed: the unit that a backend runs in a fresh guest.
+
+    Args:
+        twin: Whether it runs under other accidents than usual, another hash seed and address layout, to be compared.
+    """
 
     problem: ProblemRef
     program: Program
@@ -212,18 +237,19 @@ class EvaluationJob:
     seed: int
     stage: str
     limits: Limits
+    twin: bool = False
 
     def key(self, evaluator_digest: str) -> str:
         """Content address of the evaluation: equal keys give equal results."""
-        return digest_of(
-            {
-                "program": self.program.id,
-                "evaluator": evaluator_digest,
-                "instance": [self.instance.id, self.instance.digest],
-                "seed": self.seed,
-                "limits": [self.limits.wall_s, self.limits.cpu_s, self.limits.memory_mb, self.limits.frame_kib],
-            }
-        )
+        limits = self.limits
+        content: dict[str, Data] = {
+            "program": self.program.id,
+            "evaluator": evaluator_digest,
+            "instance": [self.instance.id, self.instance.digest],
+            "seed": self.seed,
+            "limits": [limits.wall_s, limits.cpu_s, limits.memory_mb, limits.frame_kib],
+        }
+        return digest_of({**content, "twin": True} if self.twin else content)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,10 @@ class EventKind(StrEnum):
     """The facts that a run records."""
 
     STARTED = "started"  # problem, components, seed, budget
+    STEERED = "steered"  # what people decided: hints, notes, pins, bans, a pause, a program of their own
     ASKED = "asked"  # a ticket
     ANSWERED = "answered"  # a proposal; its raw answer was recorded before
+    QUARANTINED = "quarantined"  # a score better than a proven bound; the outcome that follows holds none
     TOLD = "told"  # an outcome, as the strategy hears it
     STOPPING = "stopping"  # why no more is asked
     FROZEN = "frozen"  # the finalists, before validation and hold-out

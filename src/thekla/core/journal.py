@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from thekla.core.budget import Budget
 from thekla.core.codec import decode, encode
-from thekla.core.evaluation import Failed, InstanceResult, Outcome, Scored, Usage
+from thekla.core.evaluation import Breach, Failed, InstanceResult, Outcome, Scored, Usage
 from thekla.core.events import Event, EventKind
 from thekla.core.problem import Baseline, Constraint, Instance, Measure, Objective, Order, ProblemRef, Split
 from thekla.core.program import CandidateId, Program, ProgramId
@@ -27,9 +27,12 @@ __all__ = [
     "Closed",
     "Frozen",
     "HoldoutOpened",
+    "Injected",
     "Judged",
     "Payload",
+    "Quarantined",
     "Started",
+    "Steered",
     "Stopping",
     "ToldFact",
     "data_of",
@@ -95,6 +98,36 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Injected:
+    """A program (a blob) that somebody put into the run; it answers the next ticket."""
+
+    by: str
+    program: ProgramId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steered:
+    """All that people have decided about the search so far; it holds from the next ticket on.
+
+    Args:
+        hints: What each ticket says to its generator.
+        notes: What each prompt says, in Markdown.
+        pinned: The first parent of each ticket, if any.
+        banned: Candidates that are parents and inspirations no more.
+        injected: Programs of people, in the order in which they came; each is used once.
+        fork: The run that this one is a fork of, and the events that they share, as in `RUN@120`.
+    """
+
+    hints: tuple[str, ...] = ()
+    notes: str = ""
+    pinned: CandidateId | None = None
+    banned: tuple[CandidateId, ...] = ()
+    paused: bool = False
+    injected: tuple[Injected, ...] = ()
+    fork: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answered:
     """A proposal; the raw answer is the fact `answer` of the ticket's id, the program a blob."""
 
@@ -116,6 +149,15 @@ class Answered:
             reason=proposal.reason,
             spending=proposal.spending,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quarantined:
+    """Scores of a candidate, or of a rung of the ladder, that are better than a proven bound."""
+
+    name: str
+    stage: str
+    breaches: tuple[Breach, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,12 +237,16 @@ class Closed:
     winner: CandidateId | None
 
 
-Payload: TypeAlias = Started | Asked | Answered | ToldFact | Stopping | Frozen | HoldoutOpened | Judged | Closed
+Payload: TypeAlias = (
+    Started | Steered | Asked | Answered | Quarantined | ToldFact | Stopping | Frozen | HoldoutOpened | Judged | Closed
+)
 
 _KINDS: dict[type[Payload], EventKind] = {
     Started: EventKind.STARTED,
+    Steered: EventKind.STEERED,
     Asked: EventKind.ASKED,
     Answered: EventKind.ANSWERED,
+    Quarantined: EventKind.QUARANTINED,
     ToldFact: EventKind.TOLD,
     Stopping: EventKind.STOPPING,
     Frozen: EventKind.FROZEN,
@@ -287,7 +333,8 @@ def _plain(payload: Payload, *, but: str = "") -> dict[str, Data]:
 
 def _canonical_outcome(outcome: Outcome) -> dict[str, Data]:
     if isinstance(outcome, Failed):
-        return {"type": "Failed", "kind": str(outcome.kind), "stage": outcome.stage}
+        breaches = {"breaches": encode(outcome.breaches)} if outcome.breaches else {}
+        return {"type": "Failed", "kind": str(outcome.kind), "stage": outcome.stage, **breaches}
     return {
         "type": "Scored",
         "scores": dict(outcome.scores),

@@ -38,7 +38,9 @@ Source = Literal["referee", "program"]
 Sense = Literal["at_most", "at_least"]
 Order = Literal["first", "lexicographic"]
 """What a strategy for one objective makes of several: the first alone, or each to break the ties of those before it."""
-Role = Literal["trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "finalist", "winner"]
+Role = Literal[
+    "trivial", "rule", "state_of_the_art", "oracle", "published", "bound", "seed", "milestone", "finalist", "winner"
+]
 
 
 class Split(StrEnum):
@@ -256,10 +258,15 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A step of the cascade; a candidate that fails in it goes no further."""
+    """A step of the cascade; a candidate that fails in it goes no further.
+
+    Args:
+        cpu_s: CPU time of one guest in it, where the problem's limit would let a program that never ends waste more.
+    """
 
     name: str
     instances: tuple[Instance, ...]
+    cpu_s: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,8 +285,8 @@ class Baseline:
     Args:
         program: Runs through the same guest path as a candidate; None for an oracle (it needs hidden truth and
             runs on the host) and for figures that are published or computed.
-        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `finalist` and `winner` are a run's
-            own candidates beside the ladder.
+        role: `oracle` and `bound` are marked so wherever they are shown; `seed`, `milestone` (led for a while),
+            `finalist` and `winner` are a run's own candidates beside the ladder.
     """
 
     name: str
@@ -301,12 +308,15 @@ class Problem:
         stages: The cascade before the train split, cheapest first (may be empty).
         published: Figures from the literature: name -> (value, source).
         fixed_holdout: Whether every run opens the same hold-out, as with files of a user; a drawn one is new each time.
+        reproducible: Whether an equal evaluation gives an equal score; not so where running time counts.
+        repeats: How often each instance is judged, each time with another seed that all programs share; the score of
+            an instance is the mean.
         constraints: All of them hold for a feasible program, and feasible programs come first.
         order: What a strategy for one objective makes of several.
 
     Raises:
-        ValueError: No objective, no seed, no train instance, an instance in two splits, or a constraint on what is
-            neither an objective nor a measure.
+        ValueError: No objective, no seed, no train instance, an instance in two splits, less than one repeat, or a
+            constraint on what is neither an objective nor a measure.
     """
 
     name: str
@@ -322,10 +332,14 @@ class Problem:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     fixed_holdout: bool = False
+    reproducible: bool = True
+    repeats: int = 1
     constraints: tuple[Constraint, ...] = ()
     order: Order = "first"
 
     def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"problem {self.name!r} repeats an evaluation {self.repeats} times; at least 1 is needed")
         if not self.objectives or not self.seeds or not self.instances.get(Split.TRAIN):
             raise ValueError(f"problem {self.name!r} needs an objective, a seed program and a train instance")
         if Split.HOLDOUT in self.instances:

@@ -10,10 +10,28 @@ from thekla.core.evaluation import Outcome
 from thekla.core.program import Candidate, Program
 from thekla.core.values import Data, digest_of
 
-__all__ = ["IMPORT", "SEED", "TUNE", "Completion", "Prompt", "Proposal", "Section", "Spending", "Ticket", "Told"]
+__all__ = [
+    "ASK_TELL",
+    "IMPORT",
+    "SEED",
+    "TUNE",
+    "Completion",
+    "Prompt",
+    "Proposal",
+    "Section",
+    "Spending",
+    "Ticket",
+    "Told",
+]
 
 SEED = "seed"
+INJECT = "inject"
+"""A ticket that a person's program answers."""
+
 IMPORT = "import"
+ASK_TELL = "asktell"
+"""The generator of runs whose answers come from outside: between two of them the run waits."""
+
 TUNE = "tune"
 """Asks for the first parent with the numbers of `route["constants"]` as its literals (`core.literals`)."""
 

@@ -2,6 +2,6 @@
 
 from thekla.core.progress import Observer, Progress
 from thekla.engine.journaling import Clock, Journal, Store
-from thekla.engine.loop import Engine, Parts
+from thekla.engine.loop import Engine, Flight, Parts
 
-__all__ = ["Clock", "Engine", "Journal", "Observer", "Parts", "Progress", "Store"]
+__all__ = ["Clock", "Engine", "Flight", "Journal", "Observer", "Parts", "Progress", "Store"]

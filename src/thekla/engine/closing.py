@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from thekla.core.constraints import violation
-from thekla.core.evaluation import Outcome, Scored
-from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged
-from thekla.core.preference import by_preference
-from thekla.core.problem import Baseline, Instance, Objective, Problem, Split
-from thekla.core.program import Candidate
+from thekla.core.evaluation import Failed, Outcome, Scored
+from thekla.core.finalists import finalists_of, milestones_of, preferred
+from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged, Quarantined
+from thekla.core.problem import Baseline, Instance, Problem, Split
+from thekla.core.program import Candidate, Program
 from thekla.core.protocols import Evaluator
 from thekla.engine.journaling import Journal
 
 __all__ = ["close_run"]
-
-FINALISTS = 3
 
 
 async def close_run(
@@ -32,23 +29,29 @@ async def close_run(
 ) -> Closed:
     """Judge the finalists on validation, and the best of them beside the ladder on every split, the hold-out last.
 
+    On validation some are judged, too, who led before; they cannot win any more.
+
     The hold-out's seeds derive from the journal's hash at that point: the choice of the winner is already in it.
 
     Args:
         scored: All scored candidates in the order in which they were told; the first is the seed.
         report: Hears the phase, and how many of how many rows of a split are judged.
     """
-    seed, finalists = scored[0][0], _finalists(problem, scored)
+    seed, finalists = scored[0][0], finalists_of(problem, scored)
     journal.write(Frozen(finalists=tuple(candidate.id for candidate in finalists)))
     journal.flush()
     validating, opening = partial(report, "validation"), partial(report, "holdout")
     ladder = [Baseline(name=seed.id, role="seed", program=seed.program), *baselines]
     rows = [Baseline(name=candidate.id, role="finalist", program=candidate.program) for candidate in finalists]
-    winner = rows[0]
     if problem.instances.get(Split.VALIDATION):
         instances = problem.instances[Split.VALIDATION]
-        outcomes = await _judge(evaluator, journal, rows, Split.VALIDATION, instances, validating)
-        winner = _best(problem, rows, outcomes)
+        passed = [
+            Baseline(name=candidate.id, role="milestone", program=candidate.program)
+            for candidate in milestones_of(problem, scored, besides=[seed, *finalists])
+        ]
+        outcomes = await _judge(evaluator, journal, [*rows, *passed], Split.VALIDATION, instances, validating)
+        rows = _ranked(problem, rows, outcomes[: len(rows)])
+    winner = await _confirmed(evaluator, journal, rows, {each.program: outcome for each, outcome in scored})
     winner = replace(winner, role="winner")
     for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
         if problem.instances.get(split):
@@ -62,27 +65,6 @@ async def close_run(
     journal.write(closed)
     journal.flush()
     return closed
-
-
-def _finalists(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> list[Candidate]:
-    """The preferred on train, each another behaviour: of candidates with equal scores on every instance the shortest.
-
-    The one with the best score is among them, even if simpler ones are preferred.
-    """
-    objective = problem.objective
-    kinds: dict[tuple[float, ...], tuple[Candidate, Scored]] = {}
-    for candidate, outcome in scored:
-        scores = tuple(result.scores[objective.name] for result in outcome.instances.values())
-        beyond = violation(problem.constraints, outcome)
-        key = (objective.gain(outcome.scores[objective.name]), beyond, *scores)
-        known = kinds.get(key)
-        if known is None or len(candidate.program.text) < len(known[0].program.text):
-            kinds[key] = candidate, outcome
-    found = list(kinds.values())
-    preferred = _preferred(problem, problem.objectives, [outcome for _, outcome in found])
-    (best, *_) = _preferred(problem, problem.objectives[:1], [outcome for _, outcome in found])
-    places = [place for place in preferred if place != best][: FINALISTS - 1]
-    return [found[place][0] for place in preferred if place in (*places, best)]
 
 
 async def _judge(
@@ -105,23 +87,36 @@ async def _judge(
 
     report(judged, len(rows))
     outcomes = await asyncio.gather(*map(judge, rows))
-    bound = evaluator.bound(instances)
+    bound = await evaluator.bound(instances)
     for row, outcome in zip(rows, outcomes, strict=True):
         program = row.program.id if row.program else None
+        if isinstance(outcome, Failed) and outcome.breaches:
+            journal.write(Quarantined(name=row.name, stage=str(split), breaches=outcome.breaches))
         journal.write(Judged(name=row.name, role=row.role, split=split, program=program, outcome=outcome, bound=bound))
     journal.flush()
     return list(outcomes)
 
 
-def _best(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> Baseline:
-    """The row that is preferred on validation; the earlier of equals, the first if none has a score."""
+def _ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> list[Baseline]:
+    """The rows with a score, the preferred on validation first and the earlier of equals; all if none has a score."""
     scored = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
-    if not scored:
-        return rows[0]
-    return scored[_preferred(problem, problem.objectives, [outcome for _, outcome in scored])[0]][0]
+    ranks = preferred(problem, problem.objectives, [outcome for _, outcome in scored])
+    return [scored[place][0] for place in ranks] or list(rows)
 
 
-def _preferred(problem: Problem, objectives: Sequence[Objective], outcomes: Sequence[Scored]) -> list[int]:
-    """Places of the outcomes, the preferred first: feasible ones before all others."""
-    violations = [violation(problem.constraints, outcome) for outcome in outcomes]
-    return by_preference(objectives, [outcome.scores for outcome in outcomes], violations)
+async def _confirmed(
+    evaluator: Evaluator, journal: Journal, rows: Sequence[Baseline], scored: Mapping[Program, Scored]
+) -> Baseline:
+    """The first row that an evaluation under other accidents confirms; wholly, since no more follows.
+
+    Rows that are refused are judged as failed on train; if all are, the first is still the one to show.
+    """
+    for row in rows:
+        assert row.program is not None
+        outcome = await evaluator.confirm(row.program, scored[row.program], wholly=True)
+        if isinstance(outcome, Scored):
+            return row
+        journal.write(
+            Judged(name=row.name, role="finalist", split=Split.TRAIN, program=row.program.id, outcome=outcome)
+        )
+    return rows[0]

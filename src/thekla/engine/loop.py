@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from thekla.core.budget import Ledger
 from thekla.core.codec import decode, encode
-from thekla.core.constraints import violation
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.events import EventKind
-from thekla.core.journal import Answered, Asked, Closed, Started, Stopping, ToldFact, program_blob
+from thekla.core.journal import Answered, Asked, Closed, Quarantined, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
-from thekla.core.progress import Observer, Progress
+from thekla.core.progress import Observer, Tally
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
+from thekla.core.steering import Steering, Unsteered
 from thekla.engine.closing import close_run
 from thekla.engine.journaling import Journal, Store
 
-__all__ = ["Engine", "Parts"]
+__all__ = ["Engine", "Flight", "Parts"]
 
 _TRAIN = str(Split.TRAIN)  # what fails before it, by a check or on a tiny case, does not use the budget
 
@@ -38,10 +38,11 @@ class Parts:
     generator: Generator
     evaluator: Evaluator
     baselines: Sequence[Baseline] = ()
+    steering: Steering = field(default_factory=Unsteered)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Flight:
+class Flight:
     """A ticket whose answer and outcome are on their way."""
 
     ticket: Ticket
@@ -78,18 +79,14 @@ class Engine:
         self._imports = tuple(imports)
         self._observer = observer
         self._objective = parts.problem.objective
-        self._pending: deque[_Flight] = deque()
+        self._pending: deque[Flight] = deque()
         self._history: list[Told] = []
         self._scored: list[tuple[Candidate, Scored]] = []  # the record that reports
         self._seen: dict[ProgramId, CandidateId] = {}
         self._behaviours: dict[str, tuple[int, CandidateId]] = {}  # and how many had been told before
         self._ledger = Ledger()
         self._exhausted = ""  # a cap that the generator ran into
-        self._failures = 0
-        self._duplicates = 0
-        self._baseline: float | None = None
-        self._best: float | None = None
-        self._standing: tuple[float, float] | None = None  # of the best: how feasible, and its gain
+        self._tally = Tally(self._objective, parts.problem.constraints)
 
     async def run(self) -> Closed:
         """Search, then validation, hold-out and the verdict; everything is in the journal.
@@ -102,8 +99,9 @@ class Engine:
         self._journal.flush()
         try:
             await self._plant()
-            while self._fill() or self._pending:
-                await self._tell_next()
+            while self._fill() or await self._parts.steering.lifted():
+                if self._pending:
+                    await self._tell_next()
             self._journal.write(Stopping(reason=self._stop_reason()))
             self._journal.flush()
         finally:
@@ -119,6 +117,11 @@ class Engine:
         self._report("closed")
         return closed
 
+    @property
+    def in_flight(self) -> Sequence[Flight]:
+        """The tickets that are out, oldest first; the oldest is the one that is waited for."""
+        return tuple(self._pending)
+
     async def _plant(self) -> None:
         """Evaluate the seeds and imports, all at once, and tell them in order."""
         programs = [(f"s{i}", SEED, program) for i, program in enumerate(self._parts.problem.seeds)]
@@ -127,7 +130,7 @@ class Engine:
             ticket = Ticket(id=name, operator=operator)
             self._journal.write(Asked.of(ticket))
             proposal = Proposal(raw="", program=program, operator=operator, generator=operator)
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
+            self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(self._evaluate(proposal))))
         while self._pending:
             await self._tell_next()
         seeds = [told for told in self._history if told.ticket.operator == SEED]
@@ -138,14 +141,17 @@ class Engine:
             )
 
     def _fill(self) -> bool:
-        """Ask until enough tickets are out; returns whether any is."""
+        """Hear what people decided, and ask until enough tickets are out; returns whether any is."""
+        while (steered := self._parts.steering.take(self._journal.ahead)) is not None:
+            self._journal.write(steered)
+            self._journal.flush()
         while self._may_ask():
             (ticket,) = self._parts.strategy.ask(1)
             prompt = self._parts.prompts.build(self._parts.problem, ticket, self._history)
             self._journal.write(Asked.of(ticket))
             self._ledger = replace(self._ledger, proposals=self._ledger.proposals + 1)
             work = self._work(ticket, prompt, len(self._history))
-            self._pending.append(_Flight(ticket=ticket, work=asyncio.create_task(work)))
+            self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(work)))
         return bool(self._pending)
 
     def _may_ask(self) -> bool:
@@ -153,15 +159,14 @@ class Engine:
             return self._journal.ahead.kind is EventKind.ASKED
         budget, ledger = self._started.budget, self._ledger
         promised = replace(ledger, evaluations=ledger.evaluations + len(self._pending), wall_s=self._journal.elapsed_s)
-        room = len(self._pending) < self._started.in_flight
+        room = len(self._pending) < self._started.in_flight and not self._parts.steering.paused
         return room and not self._exhausted and not promised.exhausted(budget)
 
     def _stop_reason(self) -> str:
         ahead = self._journal.ahead
         if ahead is not None and ahead.kind is EventKind.STOPPING:
             return str(ahead.data["reason"])
-        spent = replace(self._ledger, wall_s=self._journal.elapsed_s)
-        return self._exhausted or spent.exhausted(self._started.budget)
+        return self._exhausted or replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
 
     async def _work(self, ticket: Ticket, prompt: Prompt, known: int) -> tuple[Proposal, Outcome]:
         recorded = self._store.fact("answer", ticket.id)
@@ -192,18 +197,27 @@ class Engine:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
         flight = self._pending[0]
         proposal, outcome = await flight.work
+        if proposal.program is not None and isinstance(outcome, Scored) and self._would_lead(proposal.program, outcome):
+            outcome = await self._parts.evaluator.confirm(proposal.program, outcome)
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
         counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
         if proposal.program is not None:
             self._store.put_blob(program_blob(proposal.program))
         self._journal.write(Answered.of(flight.ticket, proposal))
+        if isinstance(told.outcome, Failed) and told.outcome.breaches:
+            stage, breaches = told.outcome.stage, told.outcome.breaches
+            self._journal.write(Quarantined(name=flight.ticket.id, stage=stage, breaches=breaches))
         self._journal.write(ToldFact.of(told, counted=counted))
         self._journal.flush()
         self._account(told, proposal, counted=counted)
         self._history.append(told)
         self._parts.strategy.tell(told)
         self._report("search")
+
+    def _would_lead(self, program: Program, outcome: Scored) -> bool:
+        """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
+        return self._tally.is_led_by(outcome) and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
@@ -221,43 +235,25 @@ class Engine:
         return Told(ticket=ticket, candidate=candidate, outcome=outcome)
 
     def _account(self, told: Told, proposal: Proposal, *, counted: bool) -> None:
-        outcome = told.outcome
         self._exhausted = self._exhausted or proposal.exhausted
-        self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=outcome.cost.cpu_s)
-        if isinstance(outcome, Failed):
-            self._duplicates += outcome.kind is FailureKind.DUPLICATE
-            self._failures += outcome.kind is not FailureKind.DUPLICATE
-        elif told.candidate is not None:
-            score, gain = outcome.scores[self._objective.name], self._objective.gain
+        self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=told.outcome.cost.cpu_s)
+        self._tally.take(told)
+        if isinstance(outcome := told.outcome, Scored) and told.candidate is not None:
             self._scored.append((told.candidate, outcome))
             self._behaviours.setdefault(outcome.behaviour, (len(self._history), told.candidate.id))
-            if self._baseline is None:
-                self._baseline = score
-            standing = (-violation(self._parts.problem.constraints, outcome), gain(score))
-            if self._standing is None or standing > self._standing:
-                self._standing, self._best = standing, score
 
     def _report(self, phase: str, judged: int = 0, to_judge: int = 0) -> None:
-        self._observer(
-            Progress(
-                run_id=self._run_id,
-                phase=phase,
-                evaluations=self._ledger.evaluations,
-                budget=self._started.budget.evaluations,
-                proposals=self._ledger.proposals,
-                failures=self._failures,
-                duplicates=self._duplicates,
-                best=self._best,
-                baseline=self._baseline,
-                objective=self._objective.name,
-                unit=self._objective.unit,
-                elapsed_s=self._journal.elapsed_s,
-                cost_usd=self._ledger.cost_usd,
-                replayed=self._journal.ahead is not None,
-                judged=judged,
-                to_judge=to_judge,
-            )
+        seen = self._tally.progress(
+            run_id=self._run_id,
+            phase=phase,
+            ledger=self._ledger,
+            budget=self._started.budget,
+            elapsed_s=self._journal.elapsed_s,
+            replayed=self._journal.ahead is not None,
+            judged=judged,
+            to_judge=to_judge,
         )
+        self._observer(seen)
 
     async def _abandon(self) -> None:
         """Drop what is in flight: answers that came are recorded, and a resumed run asks for the rest again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,11 +12,13 @@ from types import TracebackType
 from thekla.core.codec import decode, encode
 from thekla.core.errors import ConfigError, SandboxError
 from thekla.core.evaluation import (
+    Breach,
     EvaluationDone,
     EvaluationJob,
     Failed,
     FailureKind,
     InstanceResult,
+    Limits,
     Outcome,
     Scored,
     Usage,
@@ -24,15 +27,20 @@ from thekla.core.evaluation import (
 from thekla.core.problem import Baseline, Instance, Objective, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import Backend, Facts, ProblemPackage, Twin, no_twin
+from thekla.core.rng import stream
 from thekla.core.values import digest_of
+from thekla.evaluation.bounds import Bounds, breaches
 from thekla.evaluation.cache import EvaluationCache
 from thekla.evaluation.checks import check
 from thekla.evaluation.complexity import PROGRAM_OBJECTIVES
+from thekla.evaluation.repetition import averaged, disagreement
 from thekla.evaluation.splits import open_holdout
 
 __all__ = ["EvaluationService"]
 
 _DRIFT = 10  # one in so many programs that behave like another is evaluated all the same
+_TWINNED = 3  # a leader's twin runs on one in so many instances: of the demo's evaluations about 2 %, instead of 6 %
+_FEWEST_TWINS = 2
 _MOST_TRIES = 3  # of a job that our own infrastructure broke; a candidate's fault is never retried
 
 
@@ -72,6 +80,7 @@ class EvaluationService:
         self._reference = reference
         self._tier = tier
         self._seed = seed
+        self._bounds = Bounds(package)
         self._cache = EvaluationCache(facts, evaluator_digest=package.evaluator_digest, tier=tier)
         self._waiting: dict[str, asyncio.Future[EvaluationDone]] = {}
         self._closed = threading.Event()
@@ -114,22 +123,76 @@ class EvaluationService:
         outcome = await self.judge(program, problem.instances[Split.TRAIN], stage=str(Split.TRAIN), spent=spent)
         return replace(outcome, behaviour=behaviour) if isinstance(outcome, Scored) else outcome
 
+    async def confirm(self, program: Program, outcome: Scored, *, wholly: bool = False) -> Outcome:
+        """What a candidate that would lead is told as, given its score on the train split.
+
+        Where scores are reproducible, its twin runs under another hash seed and address layout, on the instances in
+        reversed order and within twice the limits; both must agree bit for bit. Where they are not, it is evaluated
+        again, and what it is told as is the mean of both.
+
+        Args:
+            wholly: Whether the twin runs on all instances, not on a third of them, which the program's id chooses.
+        """
+        problem = self._package.problem
+        instances = problem.instances[Split.TRAIN]
+        if not problem.reproducible:
+            again = await self.judge(program, instances, stage=str(Split.TRAIN), first_repeat=problem.repeats)
+            return again if isinstance(again, Failed) else self._joined(outcome, again)
+        jobs = [
+            self._job(program, instance, str(Split.TRAIN), repeat, twin=True)
+            for instance in reversed(instances if wholly else _some(instances, program))
+            for repeat in range(problem.repeats)
+        ]
+        ends = await asyncio.gather(*map(self._run, jobs))
+        cost = sum((end.usage for end in ends), outcome.cost)
+        results: dict[str, list[InstanceResult]] = {}
+        for end in ends:
+            results.setdefault(end.job.instance.id, []).append(end.result)
+        second = {name: averaged(found) for name, found in results.items()}
+        difference = disagreement({name: outcome.instances[name] for name in second}, second)
+        if not difference:
+            return replace(outcome, cost=cost)
+        message = (
+            f"evaluated twice, it did not do the same: {difference}; its decisions must not depend on the order of "
+            "sets, on hash() or id(), nor on anything else that is not in its arguments"
+        )
+        return Failed(kind=FailureKind.NONDETERMINISTIC, stage=str(Split.TRAIN), message=message, cost=cost)
+
     async def judge(
-        self, program: Program, instances: Sequence[Instance], *, stage: str, spent: Usage | None = None
+        self,
+        program: Program,
+        instances: Sequence[Instance],
+        *,
+        stage: str,
+        spent: Usage | None = None,
+        first_repeat: int = 0,
     ) -> Outcome:
-        """The program on the instances, up to its first fault."""
+        """The program on the instances, up to its first fault; a score better than a bound is quarantined.
+
+        Args:
+            spent: What the stages before used.
+            first_repeat: Where the seeds of the repeats begin; other seeds make another sample.
+        """
         results: dict[str, InstanceResult] = {}
         cost, tier = spent or Usage(), self._tier
         for instance in instances:
-            done = await self._run(self._job(program, instance, stage))
-            cost, tier = cost + done.usage, done.tier
-            results[instance.id] = done.result
-            if done.result.fault is not None:
-                results = {instance.id: done.result}
+            tries: list[InstanceResult] = []
+            for repeat in range(first_repeat, first_repeat + self._package.problem.repeats):
+                done = await self._run(self._job(program, instance, stage, repeat))
+                cost, tier = cost + done.usage, done.tier
+                tries.append(done.result)
+                if done.result.fault is not None:
+                    break
+            results[instance.id] = averaged(tries)
+            if results[instance.id].fault is not None:
+                results = {instance.id: results[instance.id]}
                 break
         outcome = fold_results(self._judged, results, stage=stage, tier=tier, cost=cost)
-        if isinstance(outcome, Failed) or not self._computed:
+        if isinstance(outcome, Failed):
             return outcome
+        found = breaches(self._judged, outcome, await self._bounds.of(instances))
+        if found:
+            return _quarantined(found, outcome, stage)
         computed = {name: rule(program) for name, rule in self._computed.items()}
         return replace(outcome, scores={**outcome.scores, **computed})
 
@@ -137,16 +200,20 @@ class EvaluationService:
         """A rung of the ladder: a program like any other, or an oracle on the host."""
         if baseline.program is not None:
             return await self.judge(baseline.program, instances, stage=stage)
-        results = {instance.id: await self._oracle(baseline, instance) for instance in instances}
+        repeats = range(self._package.problem.repeats)
+        results = {
+            instance.id: averaged([await self._oracle(baseline, instance, self._seed + repeat) for repeat in repeats])
+            for instance in instances
+        }
         return fold_results(self._judged, results, stage=stage, tier="host", cost=Usage())
 
     def open_holdout(self, chain: str) -> Sequence[Instance]:
         """The hold-out that the journal's hash determines."""
         return open_holdout(self._package, chain)
 
-    def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
+    async def bound(self, instances: Sequence[Instance]) -> Mapping[str, float]:
         """The bound per objective, folded over the instances as scores are."""
-        bounds = {instance.id: dict(self._package.bound(instance)) for instance in instances}
+        bounds = await self._bounds.of(instances)
         common = [objective for objective in self._judged if all(objective.name in bound for bound in bounds.values())]
         if not common or not bounds:
             return {}
@@ -154,27 +221,37 @@ class EvaluationService:
         folded = fold_results(common, results, stage="bound", tier="host", cost=Usage())
         return {} if isinstance(folded, Failed) else folded.scores
 
-    def _job(self, program: Program, instance: Instance, stage: str) -> EvaluationJob:
+    def _joined(self, outcome: Scored, again: Scored) -> Outcome:
+        """The mean of two samples of equal size."""
+        results = {name: averaged([result, again.instances[name]]) for name, result in outcome.instances.items()}
+        cost = outcome.cost + again.cost
+        mean = fold_results(self._judged, results, stage=str(Split.TRAIN), tier=outcome.tier, cost=cost)
+        assert isinstance(mean, Scored)
+        return replace(mean, scores={**outcome.scores, **mean.scores}, behaviour=outcome.behaviour)
+
+    def _job(
+        self, program: Program, instance: Instance, stage: str, repeat: int, *, twin: bool = False
+    ) -> EvaluationJob:
+        limits = self._package.limits
+        own_s = next((each.cpu_s for each in self._package.problem.stages if each.name == stage), limits.cpu_s)
+        limits = replace(limits, cpu_s=min(limits.cpu_s, own_s))
         return EvaluationJob(
             problem=self._reference,
             program=program,
             instance=instance,
-            seed=self._seed,
+            seed=self._seed + repeat,
             stage=stage,
-            limits=self._package.limits,
+            limits=_doubled(limits) if twin else limits,
+            twin=twin,
         )
 
-    async def _oracle(self, baseline: Baseline, instance: Instance) -> InstanceResult:
-        key = "host:" + digest_of(
-            [baseline.name, self._package.evaluator_digest, instance.id, instance.digest, self._seed]
-        )
+    async def _oracle(self, baseline: Baseline, instance: Instance, seed: int) -> InstanceResult:
+        key = "host:" + digest_of([baseline.name, self._package.evaluator_digest, instance.id, instance.digest, seed])
         row = self._facts.fact("evaluation", key)
         if row is not None:
             return decode(InstanceResult, row["result"])
         loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(
-            None, lambda: self._package.judge_on_host(baseline, instance, seed=self._seed)
-        )
+        result = await loop.run_in_executor(None, lambda: self._package.judge_on_host(baseline, instance, seed=seed))
         if self._facts.fact("evaluation", key) is None:
             self._facts.record("evaluation", key, {"result": encode(result), "tier": "host"}, durable=False)
         return result
@@ -240,6 +317,29 @@ def _rules_of(objectives: Iterable[Objective]) -> Mapping[str, Callable[[Program
 def _drifts(program: Program) -> bool:
     """Whether a program that seems to add nothing is evaluated nevertheless: a fixed share, by its id."""
     return int(program.id[:8], 16) % _DRIFT == 0
+
+
+def _some(instances: Sequence[Instance], program: Program) -> list[Instance]:
+    """Those on which a leader's twin runs: others for every program, so that no instance is safe."""
+    count = min(len(instances), max(_FEWEST_TWINS, math.ceil(len(instances) / _TWINNED)))
+    chosen = stream(0, "twin", program.id).sample(range(len(instances)), count)
+    return [instances[place] for place in sorted(chosen)]
+
+
+def _doubled(limits: Limits) -> Limits:
+    """Room for a twin, so that a program at the edge of a limit is not taken for one that changes its mind."""
+    return replace(limits, wall_s=2 * limits.wall_s, cpu_s=2 * limits.cpu_s, memory_mb=2 * limits.memory_mb)
+
+
+def _quarantined(found: tuple[Breach, ...], outcome: Scored, stage: str) -> Failed:
+    """The outcome without its scores, which cannot be."""
+    first = found[0]
+    where = f"instance {first.instance!r}" if first.instance else "the split"
+    message = (
+        f"its {first.objective} of {first.score!r} on {where} is better than the proven bound {first.bound!r}: the "
+        "program cheats, or the evaluator or the bound is wrong"
+    )
+    return Failed(kind=FailureKind.QUARANTINED, stage=stage, message=message, cost=outcome.cost, breaches=found)
 
 
 def _heard(future: asyncio.Future[EvaluationDone]) -> None:

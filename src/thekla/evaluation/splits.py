@@ -14,9 +14,10 @@ from thekla.core.errors import ConfigError
 from thekla.core.problem import Instance, Problem, Split
 from thekla.core.protocols import ProblemPackage
 
-__all__ = ["holdout_key", "instances_of", "open_holdout"]
+__all__ = ["draw_fresh", "holdout_key", "instances_of", "open_holdout"]
 
 _PURPOSE = b"thekla hold-out 1"
+_FRESH = b"thekla fresh instances 1"
 
 
 def holdout_key(chain: str) -> bytes:
@@ -30,11 +31,36 @@ def open_holdout(package: ProblemPackage, chain: str) -> Sequence[Instance]:
     Raises:
         ValueError: The problem drew an instance that is no hold-out or that another split has.
     """
-    drawn = tuple(package.holdout(holdout_key(chain)))
+    return _drawn(package, holdout_key(chain))
+
+
+def _drawn(package: ProblemPackage, key: bytes) -> Sequence[Instance]:
+    drawn = tuple(package.holdout(key))
     others = {instance.id for instances in package.problem.instances.values() for instance in instances}
     for instance in drawn:
         if instance.split is not Split.HOLDOUT or instance.id in others:
             raise ValueError(f"drawn hold-out instance {instance.id!r} belongs to another split")
+    return drawn
+
+
+def draw_fresh(package: ProblemPackage, chains: Sequence[str], purpose: str) -> Sequence[Instance]:
+    """Instances that no run has met: drawn as hold-outs are, from the last hashes of closed runs and a purpose.
+
+    They are none of the hold-outs of those runs, and nobody could compute them before the runs were closed.
+
+    Raises:
+        ConfigError: The problem's hold-out is fixed, or it has none, so that it cannot draw any.
+    """
+    if package.problem.fixed_holdout:
+        raise ConfigError(
+            f"problem {package.problem.name!r} has a fixed hold-out and draws no fresh instances; compare on its "
+            "other splits"
+        )
+    message = b"\0".join([_FRESH, purpose.encode(), *(bytes.fromhex(chain) for chain in sorted(chains))])
+    key = hmac.new(bytes.fromhex(min(chains)), message, hashlib.sha256).digest()
+    drawn = _drawn(package, key)
+    if not drawn:
+        raise ConfigError(f"problem {package.problem.name!r} draws no instances of its own")
     return drawn
 
 

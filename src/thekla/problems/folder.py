@@ -10,15 +10,16 @@
 
     [suites.default]
     about = "what the suite is for, in one line"
+    ladder = ["fifo"]              # its rungs, weakest first; all, in the order of the file, if left out
     limits.cpu_s = 1.0             # where the suite has a limit of its own
     [[suites.default.objectives]]  # see `core.problem.Objective`; the first one is optimised
     name = "penalised_latency"
 
     [[measures]]                   # see `core.problem.Measure`
 
-    [baselines.fifo]               # rungs with a program, weakest first; see `core.problem.Baseline`
+    [baselines.fifo]               # a rung; see `core.problem.Baseline`
     role = "trivial"
-    program = "seeds/fifo.py"
+    program = "seeds/fifo.py"      # left out for an oracle, and where the package brings the program
     description = "first in, first out"
 
     [published."name of a rung"]   # figures of others
@@ -39,9 +40,10 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 from typing import Any
 
-from thekla.core.errors import ConfigError
+from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.evaluation import Limits
 from thekla.core.problem import Baseline, Measure, Objective
 from thekla.core.program import Program
@@ -104,13 +106,26 @@ class ProblemFolder:
         """All measures, in the order of the file."""
         return tuple(Measure(**each) for each in self.data.get("measures", ()))
 
-    @cached_property
-    def baselines(self) -> tuple[Baseline, ...]:
-        """The rungs of the ladder, in the order of the file."""
-        return tuple(
-            Baseline(**{"name": name, **row, "program": self.program(row["program"])})
-            for name, row in self.data.get("baselines", {}).items()
-        )
+    def baselines(self, suite: str, brought: Mapping[str, Program] = MappingProxyType({})) -> tuple[Baseline, ...]:
+        """The ladder of a suite, weakest first; one that the file does not know has all rungs.
+
+        Args:
+            brought: Programs of rungs that lie outside of the folder, by the rung's name.
+
+        Raises:
+            ProblemError: The suite lists a rung that the file lacks, or a rung that is no oracle has no program.
+        """
+        rows = self.data.get("baselines", {})
+        ladder = self.data["suites"].get(suite, {}).get("ladder", list(rows))
+        if missing := [name for name in ladder if name not in rows]:
+            raise ProblemError(f"suite {suite!r} of {self.name} lists {missing[0]!r}, but there is no such baseline")
+        return tuple(self._rung(name, rows[name], brought.get(name)) for name in ladder)
+
+    def _rung(self, name: str, row: Mapping[str, Any], brought: Program | None) -> Baseline:
+        program = self.program(row["program"]) if "program" in row else brought
+        if (program is None) != (row["role"] == "oracle"):
+            raise ProblemError(f"baseline {name!r} of {self.name} must have a program unless it is an oracle")
+        return Baseline(**{"name": name, **row, "program": program})
 
     def published(self, suite: str) -> Mapping[str, tuple[float, str]]:
         """Figures of others that are comparable with scores of the suite: name to value and source."""
@@ -135,8 +150,12 @@ class ProblemFolder:
         return Program.from_text("\n\n".join([*parts, text]))
 
     def programs(self, folder: str) -> Mapping[str, Program]:
-        """All programs of a sub-folder by name, as in `exploits`; files that begin with an underscore are left out."""
-        entries = sorted(self._here.joinpath(folder).iterdir(), key=lambda each: each.name)
+        """All programs of a sub-folder by name, as in `exploits`; none if there is no such folder.
+
+        Files that begin with an underscore are left out.
+        """
+        place = self._here.joinpath(folder)
+        entries = sorted(place.iterdir(), key=lambda each: each.name) if place.is_dir() else []
         return {
             entry.name.removesuffix(".py"): Program.from_text(entry.read_text(encoding="utf-8"))
             for entry in entries

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import ClassVar
+from functools import cached_property, lru_cache
+from typing import ClassVar, Self
 
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem
+from thekla.core.program import Program
 from thekla.core.protocols import Referee
 from thekla.problems.folder import ProblemFolder
 
@@ -35,6 +36,17 @@ class FolderPackage(ABC):
         self._suite = suite
         self._objective = objective or self.folder.objectives(suite)[0]
 
+    @classmethod
+    def build(cls, suite: str = "default") -> Self:
+        """The package of a suite, made once per process: the entry point of a problem.
+
+        Raises:
+            ConfigError: There is no such suite.
+        """
+        made = _made(cls, suite)
+        assert isinstance(made, cls)
+        return made
+
     @property
     @abstractmethod
     def problem(self) -> Problem:
@@ -58,6 +70,11 @@ class FolderPackage(ABC):
         """All suites of the problem, each with a line on what it is for."""
         return self.folder.suites
 
+    @cached_property
+    def exploits(self) -> Mapping[str, Program]:
+        """Programs that cheat, by name; the audit expects each to score no better than a seed, or to fail."""
+        return self.folder.programs("exploits")
+
     @property
     def limits(self) -> Limits:
         """What one guest may use: the problem's limits, with those that the suite has of its own."""
@@ -66,7 +83,7 @@ class FolderPackage(ABC):
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
         """The ladder, weakest first."""
-        return self.folder.baselines
+        return self.folder.baselines(self._suite)
 
     @cached_property
     def evaluator_digest(self) -> str:
@@ -82,3 +99,8 @@ class FolderPackage(ABC):
         raise ProblemError(
             f"baseline {baseline.name!r} is no oracle of suite {self._suite!r} of {self.folder.name}; run it in a guest"
         )
+
+
+@lru_cache(maxsize=64)
+def _made(package: type[FolderPackage], suite: str) -> FolderPackage:
+    return package(suite)

@@ -77,12 +77,6 @@ class TestOwnTraces(ProblemPackageConformance):
     def sample(self) -> tuple[Instance, ...]:
         return self.package().problem.instances[Split.TRAIN][:2]
 
-    # A fixed hold-out: the same traces whatever the key, which the journal's openings count.
-    def test_holdout_is_determined_by_its_key_alone(self) -> None:
-        package = self.package()
-        assert package.holdout(b"a") == package.holdout(b"b")
-        assert {each.split for each in package.holdout(b"a")} == {Split.HOLDOUT}
-
 
 def test_files_are_divided_three_to_one_to_one(folder: Path) -> None:
     assert {split: len(names) for split, names in splits_of(build(traces=str(folder))).items()} == {

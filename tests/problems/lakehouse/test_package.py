@@ -10,7 +10,7 @@ from thekla.core.evaluation import Usage, fold_results
 from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
-from thekla.problems.lakehouse import build, suites
+from thekla.problems.lakehouse import build
 from thekla.problems.lakehouse.package import LakehousePackage
 from thekla.testing.guests import InProcessGuest
 from thekla.testing.problems import ProblemPackageConformance
@@ -39,15 +39,24 @@ class TestSiblingsSuite(ProblemPackageConformance):
         return LakehousePackage("siblings")
 
 
+class TestNamedBenchmark(ProblemPackageConformance):
+    def package(self) -> ProblemPackage:
+        return LakehousePackage("thekla-2026a")
+
+    def sample(self) -> tuple[Instance, ...]:
+        problem = self.package().problem
+        return (*problem.stages[0].instances, problem.instances[Split.TRAIN][1])
+
+
 def test_unknown_suite_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no suite 'hard'.*default: .*public: .*siblings: "):
+    with pytest.raises(ConfigError, match=r"no suite 'hard'.*default: .*public: .*siblings: .*thekla-2026a: "):
         build("hard")
 
 
 def test_every_suite_is_listed_with_a_line_and_described_in_the_data() -> None:
     data = tomllib.loads(files("thekla.problems.lakehouse").joinpath("problem.toml").read_text(encoding="utf-8"))
-    assert set(suites()) == set(data["suites"]) == set(build("default").suites)
-    assert all(suites().values())
+    assert set(build().suites) == set(data["suites"])
+    assert all(build().suites.values())
 
 
 def test_siblings_are_searched_and_public_traces_only_shown() -> None:
@@ -78,7 +87,7 @@ def _seed_score(suite: str) -> float:
     return float(outcome.scores[problem.objective.name])  # type: ignore[union-attr]  # a Failed fails the test
 
 
-@pytest.mark.parametrize("suite", ["siblings", "default", "public"])
+@pytest.mark.parametrize("suite", ["siblings", "default", "public", "thekla-2026a"])
 def test_declared_baseline_is_what_the_seed_scores(suite: str) -> None:
     assert _seed_score(suite) == build(suite).problem.objective.baseline
 

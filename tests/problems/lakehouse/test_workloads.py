@@ -10,9 +10,20 @@ from hypothesis import strategies as st
 
 from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Split
-from thekla.problems.lakehouse import suites, workloads
-from thekla.problems.lakehouse.workloads import PROFILES, drawn_holdout, instance, scene, smoke, splits
+from thekla.problems.lakehouse import build, workloads
+from thekla.problems.lakehouse.workloads import (
+    BENCHMARKS,
+    PROFILES,
+    drawn_holdout,
+    instance,
+    probes,
+    published_holdout,
+    scene,
+    smoke,
+    splits,
+)
 from thekla.simulators.lakehouse import PriorityClass, published_traces, write_trace
+from thekla.simulators.lakehouse import suite as benchmark
 
 
 def test_public_instances_are_the_published_traces_in_their_order() -> None:
@@ -60,6 +71,8 @@ def test_varied_traces_are_what_they_were(profile: str, start: str) -> None:
         "varied/none/s1",
         "varied/long-tails/s",
         "tiny/three",
+        "thekla-2026a",
+        "thekla-2026a/train/calm-9",
     ],
 )
 def test_an_id_that_is_no_recipe_is_refused(id: str) -> None:
@@ -68,11 +81,25 @@ def test_an_id_that_is_no_recipe_is_refused(id: str) -> None:
 
 
 def test_unknown_suite_is_refused() -> None:
-    with pytest.raises(ConfigError, match="use one of default, public, siblings"):
+    with pytest.raises(ConfigError, match="use one of default, public, siblings, thekla-2026a"):
         splits("hard")
 
 
-@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(suites())))
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_named_benchmark_is_the_simulator_s_split_by_split(name: str) -> None:
+    published = benchmark(name)
+    held = published_holdout(name)
+    for split, listed in {**splits(name), Split.HOLDOUT: held}.items():
+        assert all(each.split is split for each in listed)
+        names = published.names(str(split))  # type: ignore[arg-type]  # the splits have the same names in both
+        assert [each.id for each in listed] == [f"{name}/{trace}" for trace in names]
+    last = held[-1].id
+    assert scene(last).trace == published.trace(last.removeprefix(f"{name}/"))
+    assert (scene(last).params, scene(last).compat) == (published.params, "thekla")
+    assert all(scene(each.id).params.duration == 60 for each in probes(name))
+
+
+@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(set(build().suites) - set(BENCHMARKS))))
 def test_drawn_seeds_are_above_every_listed_one(key: bytes, suite: str) -> None:
     drawn = drawn_holdout(suite, key)
     seeds = [int(each.id.rpartition("/s")[2]) for each in drawn]
@@ -117,7 +144,7 @@ def test_arrivals_are_in_order_and_within_the_trace(name: str) -> None:
 
 
 def test_smoke_ends_soon_and_meets_every_class_and_shape() -> None:
-    for suite in suites():
+    for suite in build().suites:
         setting = scene(smoke(suite).id)
         assert setting.params.duration <= 30
         assert {pipeline.priority for pipeline in setting.trace.pipelines} == set(PriorityClass)

@@ -6,7 +6,7 @@ from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.evaluation import Scored, Usage, fold_results
 from thekla.core.problem import Instance, Split
 from thekla.core.protocols import ProblemPackage
-from thekla.problems.llm_sql import build, suites
+from thekla.problems.llm_sql import build
 from thekla.problems.llm_sql.package import LlmSqlPackage
 from thekla.problems.llm_sql.referee import POINTS
 from thekla.testing.guests import InProcessGuest
@@ -35,7 +35,7 @@ def test_unknown_suite_is_refused_with_the_known_ones() -> None:
 
 
 def test_every_suite_is_built_and_says_what_its_score_is() -> None:
-    for suite in suites():
+    for suite in build().suites:
         package = build(suite)
         assert package.problem.suite == suite
         assert package.problem.statement.count("## The score\n") == 1

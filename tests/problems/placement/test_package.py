@@ -14,7 +14,7 @@ from thekla.core.problem import Baseline, Block, Instance, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
 from thekla.core.values import Value
-from thekla.problems.placement import build, exploits, suites
+from thekla.problems.placement import build
 from thekla.problems.placement.interface import VOCABULARY, interface
 from thekla.problems.placement.package import PlacementPackage
 from thekla.problems.placement.referee import EFFICIENCY, POINTS, PlacementReferee
@@ -198,21 +198,21 @@ def in_a_guest(sandbox: StrictSandbox, program: Program, at: str, suite: str) ->
 
 
 def test_every_exploit_is_listed_here() -> None:
-    assert set(exploits()) == {*FAULTS, "mutate_inputs"}
+    assert set(build().exploits) == {*FAULTS, "mutate_inputs"}
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_an_illegal_exploit_gets_no_score(name: str, sandbox: StrictSandbox) -> None:
-    fault = in_a_guest(sandbox, exploits()[name], FIVES, "default").fault
+    fault = in_a_guest(sandbox, build().exploits[name], FIVES, "default").fault
     assert fault is not None
     assert fault.kind is FAULTS[name], fault
 
 
 def test_writing_into_the_inputs_changes_no_score(sandbox: StrictSandbox) -> None:
-    cheat = in_a_guest(sandbox, exploits()["mutate_inputs"], "public/3", "public")
+    cheat = in_a_guest(sandbox, build().exploits["mutate_inputs"], "public/3", "public")
     assert cheat.scores[POINTS] == 0.0  # that of round robin, which it is
     honest = judge("def place(gpus, shards):\n    return [shard.index % len(gpus) for shard in shards]\n", FIVES)
-    assert judge(exploits()["mutate_inputs"], FIVES) == honest
+    assert judge(build().exploits["mutate_inputs"], FIVES) == honest
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_unknown_suites_objectives_and_oracles_are_refused() -> None:
 
 
 def test_every_suite_has_a_line_and_published_figures_stay_with_theirs() -> None:
-    assert set(suites()) == {"default", "epochs", "public"}
+    assert set(build().suites) == {"default", "epochs", "public"}
     assert all(source for _, source in build("public").problem.published.values())
     assert build("default").problem.published == {}
 

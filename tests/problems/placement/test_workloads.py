@@ -12,7 +12,7 @@ from numpy.random import RandomState
 
 from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.problem import Split
-from thekla.problems.placement import suites, workloads
+from thekla.problems.placement import build, workloads
 from thekla.problems.placement.workloads import PROFILES, drawn_holdout, instance, scene, smoke, splits
 
 SCENES = ("tiny/epochs", "static/mixed/s7", "epochs/drift-16/s7", "like-public/s3", "public/17")
@@ -86,7 +86,7 @@ def test_an_id_that_is_no_recipe_is_refused(id: str) -> None:
         instance(id, Split.TRAIN)
 
 
-@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(suites())))
+@given(key=st.binary(max_size=40), suite=st.sampled_from(sorted(build().suites)))
 def test_drawn_seeds_are_above_every_listed_one(key: bytes, suite: str) -> None:
     seeds = [int(each.id.rpartition("/s")[2]) for each in drawn_holdout(suite, key)]
     assert len(set(seeds)) == len(seeds)
@@ -94,7 +94,7 @@ def test_drawn_seeds_are_above_every_listed_one(key: bytes, suite: str) -> None:
 
 
 def test_smoke_is_small() -> None:
-    assert all(len(scene(smoke(suite).id).epochs[0].shards) <= 30 for suite in suites())
+    assert all(len(scene(smoke(suite).id).epochs[0].shards) <= 30 for suite in build().suites)
 
 
 def test_digest_depends_on_the_generator_version(monkeypatch: pytest.MonkeyPatch) -> None:

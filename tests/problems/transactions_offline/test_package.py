@@ -9,7 +9,7 @@ from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
-from thekla.problems.transactions_offline import build, suites
+from thekla.problems.transactions_offline import build
 from thekla.problems.transactions_offline.package import TransactionsOfflinePackage
 from thekla.problems.transactions_offline.workloads import instance, reference, workload
 from thekla.simulators.transactions import makespan
@@ -47,7 +47,7 @@ def judged(program: Program, suite: str, *ids: str) -> list[InstanceResult]:
 
 
 def test_unknown_suite_is_refused_with_the_known_ones() -> None:
-    assert set(suites()) == {"default", "public"}
+    assert set(build().suites) == {"default", "public"}
     with pytest.raises(ConfigError, match=r"no suite 'hard'.*default: .*public: "):
         build("hard")
 

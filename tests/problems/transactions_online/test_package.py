@@ -7,7 +7,7 @@ from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage, Sandbox
-from thekla.problems.transactions_online import build, suites
+from thekla.problems.transactions_online import build
 from thekla.problems.transactions_online.package import TransactionsOnlinePackage
 from thekla.problems.transactions_online.workloads import arrivals, instance
 from thekla.sandbox import TrustedSandbox
@@ -55,7 +55,7 @@ def test_declared_baseline_is_what_the_seed_scores(suite: str) -> None:
 
 
 def test_unknown_suite_is_refused_with_the_known_ones() -> None:
-    assert set(suites()) == {"default", "predicted"}
+    assert set(build().suites) == {"default", "predicted"}
     with pytest.raises(ConfigError, match=r"no suite 'clairvoyant'.*default: .*predicted: "):
         build("clairvoyant")
 

@@ -102,10 +102,27 @@ def test_long_horizons_do_not_overflow() -> None:
     assert workload.delays.dtype == np.int32
 
 
-def test_an_unknown_id_is_refused() -> None:
+@pytest.mark.parametrize(("family", "count"), [("smallbank", 60), ("taobench", 140)])
+def test_costs_equal_the_definition_with_few_kinds_and_with_many_over_several_passes(family: str, count: int) -> None:
+    workload = generate(family, count, Random(2))
+    orders = np.random.default_rng(0).permuted(np.tile(np.arange(count), (2050, 1)), axis=1)
+    costs = workload.costs(orders)
+    for row in (0, 1023, 1024, 2047, 2048, 2049):
+        assert costs[row] == makespan([workload.transactions[each] for each in orders[row].tolist()])
+
+
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_an_unknown_id_is_refused(wrong: int) -> None:
     workload = generate("tpcc", 3, Random(0))
     with pytest.raises(IndexError, match="outside 0 to 2"):
-        workload.costs([[0, 1, 3]])
+        workload.costs([[0, 1, wrong]])
+
+
+def test_no_order_and_an_empty_one_cost_nothing() -> None:
+    workload = generate("tpcc", 3, Random(0))
+    assert workload.costs([]).tolist() == []
+    assert workload.costs([[], []]).tolist() == [0, 0]
+    assert Workload([]).costs([[]]).tolist() == [0]
 
 
 def test_a_malformed_workload_is_refused() -> None:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from thekla.analysis.diff import DiffLine, diff_lines
 from thekla.analysis.front import front_table
+from thekla.analysis.generalisation import gap_table
 from thekla.analysis.ladder import Ladder, ladder
 from thekla.analysis.reading import RunView
 from thekla.analysis.report.curve import curve_svg
@@ -26,6 +27,7 @@ from thekla.analysis.tables import (
     measures_table,
     models_table,
     operators_table,
+    quarantine_table,
     screening_note,
 )
 from thekla.analysis.wording import SPLIT_NAMES, Findings, better_by, findings, rung_label
@@ -74,11 +76,13 @@ def render_html(view: RunView, *, run: str) -> str:
         interval_text=interval_text,
         ladder_note=ladder_table(view, steps).note,
         curve=curve_svg(view, steps),
+        gap=gap_table(view),
         front=front_svg(view),
         front_table=front_table(view),
         heat_maps=heat_maps(steps, view.objective),
         diff=_diff(view),
         source=_source(view.best_program),
+        quarantine=quarantine_table(view),
         failures=_failure_bars(view),
         screening=screening_note(view),
         measures=measures_table(view, steps),
@@ -136,6 +140,8 @@ def command_of(view: RunView) -> str:
         words += ["--cost-usd", f"{settings.budget.cost_usd:g}"]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
+    if settings.budget.cpu_s is not None:
+        words += ["--cpu-s", f"{settings.budget.cpu_s:g}"]
     constrained = {constraint.name for constraint in settings.constraints}
     computed = [one.name for one in settings.objectives if one.source == "program"]
     if computed and (view.objective.tolerance > 0 or not constrained.issuperset(computed)):

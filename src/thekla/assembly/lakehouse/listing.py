@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from thekla.assembly.lakehouse.inputs import REST
-from thekla.problems.lakehouse import suites
+from thekla.problems.lakehouse import build
 from thekla.simulators.lakehouse import BUILTIN_POLICIES, ORACLE_POLICIES, SUITES, Calls, Compat, policy_source
 
 __all__ = ["LakehouseNames", "lakehouse_names"]
@@ -55,7 +55,7 @@ def lakehouse_names() -> LakehouseNames:
         compat={name: _COMPAT[name] for name in get_args(Compat)},
         calls={name: _CALLS[name] for name in get_args(Calls)},
         trace_suites=SUITES,
-        suites=suites(),
+        suites=build().suites,
     )
 
 

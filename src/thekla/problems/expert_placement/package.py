@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from inspect import getsource
 
 from thekla.core.evaluation import InstanceResult
-from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
+from thekla.core.problem import Baseline, Instance, Problem, Stage
 from thekla.problems import speed
 from thekla.problems.package import FolderPackage
 from thekla.problems.speed import RELATIVE_CPU
 
 from . import FOLDER
-from .interface import VOCABULARY, interface
+from .interface import VOCABULARY, interface, tensor_interface
 from .oracle import clairvoyant
 from .referee import BALANCE_TOLERANCE, BalanceReferee, SpeedReferee, bound_of, judge_plans
+from .tensors import torch_wheels
 from .workloads import drawn_holdout, scene, smoke, splits
 
 __all__ = ["ExpertPlacementPackage"]
@@ -30,6 +32,10 @@ _SCORES = {
         "Mean balance over the windows that plans meet; moving is free. Higher is better, 1 is the ceiling. The model\n"
         "has 58 layers of 256 experts, with 288 slots on 32 GPUs; there are 12 windows.\n"
     ),
+    "public": (
+        "Mean balance over the windows that plans meet; moving is free. Higher is better, 1 is the ceiling. Windows\n"
+        "are 100 steps each of the public log of a server, on 288 slots of 32 GPUs.\n"
+    ),
     "speed": (
         "CPU time of `plan` relative to a reference that takes turns with you, lower is better. Windows are unrelated\n"
         "to each other here, so no plan serves twice. The reference is greedy replication and longest processing\n"
@@ -38,37 +44,24 @@ _SCORES = {
     ),
 }
 
-_LIMIT = "The CPU time for one model, loading included, is limited to {:g} s.\n"
+_SCORES["tensors"] = _SCORES["calibrated"] + (
+    "Instead of `plan` a program may define the published\n"
+    "`rebalance_experts(weight, num_replicas, num_groups, num_nodes, num_gpus)` with tensors of PyTorch, whose first\n"
+    "result is the slot map; `num_replicas` is the number of slots.\n"
+)
 
-_RUNGS: Mapping[str, tuple[str, Role, str]] = {
-    "in-order": ("seeds/in_order", "trivial", "experts in their order, one more replica for the most loaded (a seed)"),
-    "dealt": ("seeds/dealt", "rule", "a second replica for the most loaded, dealt to the GPUs in turn (a seed)"),
-    "loop-scan": (
-        "seeds/loop_scan",
-        "trivial",
-        "greedy replication and packing in numpy, one replica at a time (a seed)",
-    ),
-    "loop-lpt": ("baselines/loop_lpt", "rule", "greedy replication and packing over all GPUs, in plain loops"),
-    "hierarchical": ("baselines/hierarchical", "state_of_the_art", "groups to nodes, replicas within their node"),
-    "snake": ("baselines/snake", "state_of_the_art", "greedy replication, dealt to all GPUs back and forth"),
-    "lpt": ("baselines/lpt", "state_of_the_art", "greedy replication and packing over all GPUs"),
-    "forecast": ("baselines/forecast", "state_of_the_art", "ours: `lpt` for all windows since the last shift"),
-}
-_LADDERS = {
-    "default": ("in-order", "dealt", "hierarchical", "lpt", "snake", "forecast"),
-    "calibrated": ("in-order", "dealt", "hierarchical", "lpt", "snake", "forecast"),
-    "speed": ("loop-scan", "loop-lpt", "lpt", "snake"),
-}
-_SOURCES = {
-    "hierarchical": "DeepSeek's open-source balancer, its rules as the public evaluator describes them; written anew",
-    "snake": "the idea of LEVI's program (public leaderboard); written anew",
-}
+_LIMIT = "The CPU time for one model, loading included, is limited to {:g} s.\n"
 
 
 class ExpertPlacementPackage(FolderPackage):
     """One suite of expert placement."""
 
     folder = FOLDER
+
+    def __init__(self, suite: str) -> None:
+        super().__init__(suite)
+        if suite == "tensors":
+            torch_wheels()  # so that an absent extra is told at once
 
     @cached_property
     def problem(self) -> Problem:
@@ -80,7 +73,7 @@ class ExpertPlacementPackage(FolderPackage):
             version=FOLDER.data["version"],
             suite=self._suite,
             statement=FOLDER.text("statement.md") + _SCORES[self._suite] + _LIMIT.format(self.limits.cpu_s),
-            interface=interface(),
+            interface=tensor_interface() if self._suite == "tensors" else interface(),
             objectives=(self._objective,),
             seeds=tuple(FOLDER.program(f"{path}.py") for path in seeds),
             instances=splits(self._suite),
@@ -88,6 +81,7 @@ class ExpertPlacementPackage(FolderPackage):
             measures=FOLDER.measures,
             vocabulary=VOCABULARY,
             published=FOLDER.published(self._suite),
+            reproducible=self._suite != "speed",
         )
 
     @cached_property
@@ -98,24 +92,13 @@ class ExpertPlacementPackage(FolderPackage):
         return BalanceReferee()
 
     @cached_property
-    def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        rungs = []
-        for name in _LADDERS[self._suite]:
-            path, role, about = _RUNGS[name]
-            program = FOLDER.program(f"{path}.py")
-            rungs.append(
-                Baseline(name=name, role=role, program=program, description=about, source=_SOURCES.get(name, ""))
-            )
-        if self._objective.name != RELATIVE_CPU:
-            about = "`lpt`, told the load that its plan will meet: what is lost without drift"
-            rungs.append(Baseline(name="clairvoyant", role="oracle", description=about))
-        return tuple(rungs)
-
-    @cached_property
     def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and numpy."""
-        return FOLDER.evaluator_digest(self._suite, race=getsource(speed) if self._suite == "speed" else "")
+        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and the wheels."""
+        return FOLDER.evaluator_digest(
+            self._suite,
+            race=getsource(speed) if self._suite == "speed" else "",
+            torch=version("torch") if self._suite == "tensors" else "",
+        )
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,9 +20,9 @@ from .goals import GOALS, PENALTY, Goal, penalty_seconds
 from .interface import VOCABULARY, interface
 from .own_traces import read_own_traces
 from .referee import LakehouseReferee, judge_scheduler
-from .workloads import Scene, drawn_holdout, probes, scene, smoke, splits
+from .workloads import Scene, drawn_holdout, probes, published_holdout, scene, smoke, splits
 
-__all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build", "exploits", "suites"]
+__all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build"]
 
 OWN = "traces"
 """Suite of a package of a user's own traces."""
@@ -32,30 +32,30 @@ Scenes: TypeAlias = Callable[[str], Scene]
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.lakehouse",), wheels=("numpy",))
 
 _USUAL_OPERATORS = 5_000  # of the largest listed traces, for which the limits were measured
+# The tiny case takes the seed 0.012 CPU s; what does not end there soon will not end on a whole trace either.
+_SMOKE_CPU_S, _PROBE_CPU_S = 0.5, 1.5
 _OWN_LIMITS = 4.0  # 17,000 calls of `priority`, on a calm trace with a job too large for it, took 2.5 CPU s in process
 
+_PUBLISHED_SCORE = (
+    "The score of a trace is the weighted mean latency of the pipelines that completed, divided by the share of\n"
+    "all pipelines that completed; a trace on which nothing completes scores worse than any other outcome. The\n"
+    "score of a policy is the median over the traces. One pool of 64 CPUs and 500 GB, 600 s.\n"
+)
 _SCORES = {
-    "adjusted_latency": (
-        "The score of a trace is the weighted mean latency of the pipelines that completed, divided by the share of\n"
-        "all pipelines that completed; a trace on which nothing completes scores worse than any other outcome. The\n"
-        "score of a policy is the median over the traces. One pool of 64 CPUs and 500 GB, 600 s.\n"
-    ),
-    "penalised_latency": (
+    "default": (
         "The score of a trace is the weighted mean latency of all pipelines; one that does not complete counts as\n"
         "600 s, twice the trace. The score of a policy is the mean over the traces. They differ in load, burstiness,\n"
         "classes, shapes and sizes; 64 CPUs and 500 GB are one pool or two halves, 300 s.\n"
     ),
+    "public": _PUBLISHED_SCORE,
+    "siblings": _PUBLISHED_SCORE,
+    "thekla-2026a": (
+        "The score of a trace is the weighted mean latency of all pipelines; one that does not complete counts as\n"
+        "1200 s, twice the trace. The score of a policy is the mean over the traces. They differ in load, burstiness,\n"
+        "classes, shapes and sizes; an operator may read and compute several times in turn, and its memory need not\n"
+        "follow from what it reads. Two pools of 32 CPUs and 250 GB, 600 s.\n"
+    ),
 }
-
-
-def suites() -> Mapping[str, str]:
-    """The suites of the problem, each with a line on what it is for."""
-    return _FOLDER.suites
-
-
-def exploits() -> Mapping[str, Program]:
-    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return _FOLDER.programs("exploits")
 
 
 def build(suite: str = "default", *, traces: str = "", objective: str = "", params: str = "") -> LakehousePackage:
@@ -75,13 +75,7 @@ def build(suite: str = "default", *, traces: str = "", objective: str = "", para
         return OwnTracesPackage(traces, objective or PENALTY, params)
     if objective or params:
         raise ConfigError("an objective and parameters are chosen for own traces only; name their folder with --traces")
-    return _listed(suite)
-
-
-@lru_cache(maxsize=8)
-def _listed(suite: str) -> LakehousePackage:
-    """The package of a suite, made once per process."""
-    return LakehousePackage(suite)
+    return LakehousePackage.build(suite)
 
 
 class LakehousePackage(FolderPackage):
@@ -97,11 +91,15 @@ class LakehousePackage(FolderPackage):
     def problem(self) -> Problem:
         """The problem as data."""
         stages = (
-            Stage(name="smoke", instances=(smoke(self._suite),)),
-            Stage(name="probe", instances=probes(self._suite)),
+            Stage(name="smoke", instances=(smoke(self._suite),), cpu_s=_SMOKE_CPU_S),
+            Stage(name="probe", instances=probes(self._suite), cpu_s=_PROBE_CPU_S),
         )
         return self._problem(
-            _SCORES[self._objective.name], splits(self._suite), stages, published=_FOLDER.published(self._suite)
+            _SCORES[self._suite],
+            splits(self._suite),
+            stages,
+            published=_FOLDER.published(self._suite),
+            fixed_holdout=bool(published_holdout(self._suite)),
         )
 
     def _problem(
@@ -137,39 +135,12 @@ class LakehousePackage(FolderPackage):
 
     @cached_property
     def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        return (
-            Baseline(
-                name="fifo",
-                role="trivial",
-                program=_FOLDER.program("seeds/fifo.py"),
-                description="first in, first out; the whole pool for one operator at a time (also the seed)",
-                source="Eudoxia's `naive`",
-            ),
-            Baseline(
-                name="exact-fifo",
-                role="oracle",
-                description="first in, first out, told what every operator truly needs",
-            ),
-            Baseline(
-                name="priority",
-                role="rule",
-                program=Program.from_text(policy_source("priority")),
-                description="queries, then interactive, then batch; a tenth of the pool each, doubled after failures",
-                source="Eudoxia's `priority`",
-            ),
-            Baseline(
-                name="shortest-first",
-                role="rule",
-                program=_FOLDER.program("baselines/shortest_first.py"),
-                description="fewest remaining operators first, over all classes; a ninth of the pool's memory each "
-                "(hard-coded), doubled after failures",
-            ),
-        )
+        """The ladder, weakest first; `priority` is a policy of the simulator."""
+        return self.folder.baselines(self._suite, {"priority": Program.from_text(policy_source("priority"))})
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
-        """The hold-out that `key` determines."""
-        return drawn_holdout(self._suite, key)
+        """The hold-out that `key` determines, or the one that a named benchmark publishes."""
+        return published_holdout(self._suite) or drawn_holdout(self._suite, key)
 
     def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
         """The result of the oracle; it is deterministic, so `seed` has no effect.

@@ -1,9 +1,11 @@
 """Instances of the lakehouse: every id says all that is needed to make its trace again.
 
-Three families:
+Four families:
 
 * ``loop/b<burst>/s<seed>``: the published loop's generator; seeds 10 and 11 are the ten public traces.
 * ``varied/<profile>/s<seed>``: the profiles below, which differ in load, burstiness, classes, shapes and pools.
+* ``<benchmark>/<split>/<profile>-<seed>``: a named benchmark of the simulator, such as ``thekla-2026a``, which never
+  changes and has a hold-out of its own.
 * ``tiny/<one-pool|two-pools>``: a handful of pipelines that end within 30 s, to catch broken policies at once.
 """
 
@@ -33,9 +35,24 @@ from thekla.simulators.lakehouse import (
     Work,
     loop_trace,
 )
+from thekla.simulators.lakehouse import suite as benchmark
+from thekla.simulators.lakehouse.suites import SUITES as BENCHMARKS
+from thekla.simulators.lakehouse.suites import SuiteSplit
 from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
 
-__all__ = ["PROFILES", "Profile", "Scene", "drawn_holdout", "instance", "probes", "scene", "smoke", "splits"]
+__all__ = [
+    "BENCHMARKS",
+    "PROFILES",
+    "Profile",
+    "Scene",
+    "drawn_holdout",
+    "instance",
+    "probes",
+    "published_holdout",
+    "scene",
+    "smoke",
+    "splits",
+]
 
 GENERATOR_VERSION = 1
 """Raised whenever an id would give another trace than before."""
@@ -166,12 +183,17 @@ def instance(id: str, split: Split) -> Instance:
 
 def smoke(suite: str) -> Instance:
     """The tiny case that a program of the suite meets before any real trace."""
-    return instance("tiny/two-pools" if suite == "default" else "tiny/one-pool", Split.TRAIN)
+    pools = "two-pools" if suite == "default" or suite in BENCHMARKS else "one-pool"
+    return instance(f"tiny/{pools}", Split.TRAIN)
 
 
 def probes(suite: str) -> tuple[Instance, ...]:
     """Beginnings of traces, on which a program that behaves like another is told from one that does not."""
-    wholes = ("varied/long-tails/s90", "varied/two-pools/s90") if suite == "default" else ("loop/b2/s90",)
+    wholes: Sequence[str] = ("loop/b2/s90",)
+    if suite == "default":
+        wholes = ("varied/long-tails/s90", "varied/two-pools/s90")
+    elif suite in BENCHMARKS:
+        wholes = _benchmark_ids(suite, "train")[:2]
     return tuple(instance(f"{whole}/first{_PROBE_S}", Split.TRAIN) for whole in wholes)
 
 
@@ -193,8 +215,13 @@ def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
             Split.PUBLIC: _public_ids(),
         },
     }
+    if suite in BENCHMARKS:
+        of_suites = {
+            suite: {Split.TRAIN: _benchmark_ids(suite, "train"), Split.VALIDATION: _benchmark_ids(suite, "validation")}
+        }
     if suite not in of_suites:
-        raise ConfigError(f"problem 'lakehouse' has no suite {suite!r}; use one of {', '.join(of_suites)}")
+        known = ", ".join((*of_suites, *BENCHMARKS))
+        raise ConfigError(f"problem 'lakehouse' has no suite {suite!r}; use one of {known}")
     return {split: tuple(instance(id, split) for id in ids) for split, ids in of_suites[suite].items()}
 
 
@@ -206,6 +233,17 @@ def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
         stems = [f"loop/b{burst}" for burst in _BURSTS for _ in range(2)]
     seeds = [drawn_seed(key, "lakehouse", suite, number) for number in range(len(stems))]
     return tuple(instance(f"{stem}/s{seed}", Split.HOLDOUT) for stem, seed in zip(stems, seeds, strict=True))
+
+
+def published_holdout(suite: str) -> tuple[Instance, ...]:
+    """The hold-out that a named benchmark publishes; nothing for a suite that draws one."""
+    if suite not in BENCHMARKS:
+        return ()
+    return tuple(instance(id, Split.HOLDOUT) for id in _benchmark_ids(suite, "holdout"))
+
+
+def _benchmark_ids(suite: str, split: SuiteSplit) -> list[str]:
+    return [f"{suite}/{name}" for name in benchmark(suite).names(split)]
 
 
 def _public_ids() -> list[str]:
@@ -233,6 +271,10 @@ def scene(id: str) -> Scene:
     family, name, seed = _recipe(id)
     if family == "tiny":
         return _tiny(pools=_TINY[id])
+    if family == "benchmark":
+        published = benchmark(name)
+        trace = published.trace(id.removeprefix(f"{name}/"))
+        return Scene(trace=trace, params=published.params, compat="thekla")
     if family == "varied":
         # A text seeds alike in every version of Python, and nothing else of ours has a say in it.
         return _varied(PROFILES[name], Random(f"lakehouse/{GENERATOR_VERSION}/{id}"), id)
@@ -242,7 +284,7 @@ def scene(id: str) -> Scene:
         raise MissingExtraError("the trace generator of the lakehouse", extra="problems", package="numpy") from error
 
 
-def _recipe(id: str) -> tuple[Literal["loop", "varied", "tiny"], str, int]:
+def _recipe(id: str) -> tuple[Literal["loop", "varied", "benchmark", "tiny"], str, int]:
     id = _FIRST.sub("", id)
     if id in _TINY:
         return "tiny", "", 0
@@ -250,9 +292,12 @@ def _recipe(id: str) -> tuple[Literal["loop", "varied", "tiny"], str, int]:
         return "loop", found["burst"], int(found["seed"])
     if (found := _VARIED.fullmatch(id)) is not None and found["profile"] in PROFILES:
         return "varied", found["profile"], int(found["seed"])
+    name, _, rest = id.partition("/")
+    if name in BENCHMARKS and rest in benchmark(name).digests:
+        return "benchmark", name, 0
     raise ProblemError(
         f"no lakehouse instance is called {id!r}; expected loop/b<0-9>/s<seed>, varied/<profile>/s<seed> with one of "
-        f"the profiles {', '.join(PROFILES)}, or one of {', '.join(_TINY)}"
+        f"the profiles {', '.join(PROFILES)}, a trace of {', '.join(BENCHMARKS)}, or one of {', '.join(_TINY)}"
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from inspect import getsource
 from typing import Any
 
-from thekla.core.problem import Baseline, Instance, Measure, Problem, Stage
-from thekla.core.program import Program
+from thekla.core.problem import Instance, Measure, Problem, Stage
 from thekla.core.protocols import Referee
 from thekla.problems import speed
 from thekla.problems.folder import ProblemFolder
@@ -20,29 +19,9 @@ from .racing import LlmSqlRaceReferee
 from .referee import HIT_RATE, LlmSqlReferee
 from .workloads import drawn_holdout, probes, smoke, splits
 
-__all__ = ["LlmSqlPackage", "build", "exploits", "suites"]
+__all__ = ["LlmSqlPackage"]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.cache",), wheels=("numpy",))
-
-
-def suites() -> Mapping[str, str]:
-    """The suites of the problem, each with a line on what it is for."""
-    return _FOLDER.suites
-
-
-def exploits() -> Mapping[str, Program]:
-    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return _FOLDER.programs("exploits")
-
-
-@lru_cache(maxsize=8)
-def build(suite: str = "default") -> LlmSqlPackage:
-    """The package of a suite, made once per process.
-
-    Raises:
-        ConfigError: There is no such suite.
-    """
-    return LlmSqlPackage(suite)
 
 
 class LlmSqlPackage(FolderPackage):
@@ -72,6 +51,7 @@ class LlmSqlPackage(FolderPackage):
             measures=self._measures(),
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
+            reproducible=self._suite != "speed",
         )
 
     @cached_property
@@ -80,21 +60,6 @@ class LlmSqlPackage(FolderPackage):
         if self._suite == "speed":
             return LlmSqlRaceReferee(_FOLDER.program(self._data["reference"]))
         return LlmSqlReferee(self._objective.name)
-
-    @cached_property
-    def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        rungs = (each for each in _FOLDER.data["baselines"] if self._suite in each["suites"])
-        return tuple(
-            Baseline(
-                name=each["name"],
-                role=each["role"],
-                program=_FOLDER.program(each["program"]),
-                description=each["description"],
-                source=each.get("source", ""),
-            )
-            for each in rungs
-        )
 
     def _measures(self) -> tuple[Measure, ...]:
         own = {measure.name: measure for measure in _FOLDER.measures}

@@ -1,9 +1,11 @@
 """Model placement: which GPU serves which model, so that none is short of memory for its requests.
 
-On the library `thekla.simulators.placement`. `build` makes a suite's package, `suites` lists them;
+On the library `thekla.simulators.placement`. `build` makes a suite's package;
 `docs/problems/placement.md` is its page.
 """
 
-from .package import PlacementPackage, build, exploits, suites
+from .package import PlacementPackage
 
-__all__ = ["PlacementPackage", "build", "exploits", "suites"]
+__all__ = ["PlacementPackage", "build"]
+
+build = PlacementPackage.build

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
-from thekla.core.problem import Baseline, Instance, Problem, Role, Stage
-from thekla.core.program import Program
+from thekla.core.problem import Instance, Problem, Stage
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
 
@@ -14,7 +13,7 @@ from .interface import VOCABULARY, interface
 from .referee import BOUNDS, PlacementReferee
 from .workloads import drawn_holdout, smoke, splits
 
-__all__ = ["PlacementPackage", "build", "exploits", "suites"]
+__all__ = ["PlacementPackage"]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.placement",), wheels=("numpy",))
 
@@ -39,53 +38,6 @@ _SCORES = {
 }
 
 _LIMIT = "The CPU time for one cluster, loading included, is limited to {:g} s.\n"
-
-_LADDERS: Mapping[str, Sequence[tuple[str, Role, str]]] = {
-    "default": (
-        ("baselines/algorithm_1", "rule", "Prism's Algorithm 1: falling load, on the least pressed GPU with room"),
-        ("seeds/emptiest", "trivial", "falling size, on the GPU with most free memory (also a seed)"),
-        ("baselines/target_packing", "state_of_the_art", "least pressure at which best fit packs size plus load"),
-        ("baselines/pair_search", "state_of_the_art", "ours: random pairs of GPUs divide their shards anew, annealed"),
-    ),
-    "epochs": (
-        ("baselines/algorithm_1", "rule", "Prism's Algorithm 1 anew in every epoch"),
-        ("seeds/emptiest", "trivial", "falling size, on the GPU with most free memory; never moves (also a seed)"),
-        ("baselines/target_packing", "state_of_the_art", "packing at the least pressure, anew in every epoch"),
-        ("baselines/pair_search", "state_of_the_art", "ours: pairs of GPUs divide their shards anew where it pays"),
-    ),
-    "public": (
-        ("baselines/round_robin", "trivial", "model i on GPU i modulo their number: zero points by definition"),
-        ("seeds/emptiest", "rule", "falling size, on the GPU with most free memory (also a seed)"),
-        ("baselines/algorithm_1", "rule", "Prism's Algorithm 1: falling load, on the least pressed GPU with room"),
-        ("baselines/target_packing", "state_of_the_art", "least pressure at which best fit packs size plus load"),
-        ("baselines/exact_packing", "state_of_the_art", "ours: the least pressure, by exact bin packing"),
-    ),
-}
-_SOURCES = {
-    "algorithm_1": "Prism (Yu et al. 2025), Algorithm 1; made to start again where the published one stops",
-    "target_packing": "the idea of the programs that OpenEvolve and GEPA found (public leaderboard); written anew",
-    "round_robin": "the public evaluator",
-}
-
-
-def suites() -> Mapping[str, str]:
-    """The suites of the problem, each with a line on what it is for."""
-    return _FOLDER.suites
-
-
-def exploits() -> Mapping[str, Program]:
-    """Programs that cheat, by name; the audit expects each to score no better than a seed, or to fail."""
-    return _FOLDER.programs("exploits")
-
-
-@lru_cache(maxsize=8)
-def build(suite: str = "default") -> PlacementPackage:
-    """The package of a suite, made once per process.
-
-    Raises:
-        ConfigError: There is no such suite.
-    """
-    return PlacementPackage(suite)
 
 
 class PlacementPackage(FolderPackage):
@@ -115,20 +67,6 @@ class PlacementPackage(FolderPackage):
     def referee(self) -> PlacementReferee:
         """The trusted judge."""
         return PlacementReferee(self._objective.name)
-
-    @cached_property
-    def baselines(self) -> Sequence[Baseline]:
-        """The ladder, weakest first."""
-        return tuple(
-            Baseline(
-                name=path.partition("/")[2].replace("_", "-"),
-                role=role,
-                program=_FOLDER.program(f"{path}.py"),
-                description=description,
-                source=_SOURCES.get(path.partition("/")[2], ""),
-            )
-            for path, role, description in _LADDERS[self._suite]
-        )
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""

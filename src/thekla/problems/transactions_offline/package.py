@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from thekla.core.problem import Instance, Problem, Stage
-from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import MAKESPAN, SCORE, TransactionsOfflineReferee
-from .workloads import drawn_holdout, probes, reference, smoke, splits
+from .workloads import drawn_holdout, probes, reference, relabelled, resized, smoke, splits, varied
 
-__all__ = ["TransactionsOfflinePackage", "build", "exploits", "suites"]
+__all__ = ["TransactionsOfflinePackage"]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.transactions",), wheels=("numpy",))
 
@@ -26,26 +25,6 @@ _SCORES = {
     ),
     MAKESPAN: "The sum of the makespans in slots over three workloads of 100 transactions; lower is better.\n",
 }
-
-
-def suites() -> Mapping[str, str]:
-    """The suites of the problem, each with a line on what it is for."""
-    return _FOLDER.suites
-
-
-def exploits() -> Mapping[str, Program]:
-    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return _FOLDER.programs("exploits")
-
-
-@lru_cache(maxsize=8)
-def build(suite: str = "default") -> TransactionsOfflinePackage:
-    """The package of a suite, made once per process.
-
-    Raises:
-        ConfigError: There is no such suite.
-    """
-    return TransactionsOfflinePackage(suite)
 
 
 class TransactionsOfflinePackage(FolderPackage):
@@ -79,6 +58,18 @@ class TransactionsOfflinePackage(FolderPackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """The same family and seed with `factor` times the transactions."""
+        return resized(instance, factor)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another draw of about the same size."""
+        return varied(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same workload, its keys under other names."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """What no program can beat: the proven least makespan, or its 100 points."""

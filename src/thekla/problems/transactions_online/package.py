@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from thekla.core.problem import Instance, Problem, Stage
-from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
 
@@ -14,7 +13,7 @@ from .interface import VOCABULARY, interface
 from .referee import RATIO, TransactionsOnlineReferee
 from .workloads import drawn_holdout, probes, reference, smoke, splits
 
-__all__ = ["TransactionsOnlinePackage", "build", "exploits", "suites"]
+__all__ = ["TransactionsOnlinePackage"]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.transactions",))
 
@@ -26,26 +25,6 @@ _KEYS = {
         "start becomes known.\n"
     ),
 }
-
-
-def suites() -> Mapping[str, str]:
-    """The suites of the problem, each with a line on what it is for."""
-    return _FOLDER.suites
-
-
-def exploits() -> Mapping[str, Program]:
-    """Programs that cheat, by name; the audit expects each to score no better than the seed, or to fail."""
-    return _FOLDER.programs("exploits")
-
-
-@lru_cache(maxsize=8)
-def build(suite: str = "default") -> TransactionsOnlinePackage:
-    """The package of a suite, made once per process.
-
-    Raises:
-        ConfigError: There is no such suite.
-    """
-    return TransactionsOnlinePackage(suite)
 
 
 class TransactionsOnlinePackage(FolderPackage):

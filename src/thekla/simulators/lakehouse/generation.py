@@ -4,8 +4,10 @@ Needs numpy, which comes with the extra `problems`.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, Self
 
 from .checking import check_names
@@ -125,19 +127,23 @@ def _pipelines(params: WorkloadParams, revision: GeneratorRevision) -> Iterator[
     tick_length = 1.0 / params.ticks_per_second
     max_ticks = int(params.duration * params.ticks_per_second)
     mean_wait = int(params.waiting_seconds_mean * params.ticks_per_second)
-    shares = _normalised(params.interactive_prob, params.query_prob, params.batch_prob)
-    shapes = _normalised(params.dag_linear_prob, params.dag_branch_in_prob, params.dag_branch_out_prob)
+    classes = (PriorityClass.INTERACTIVE, PriorityClass.QUERY, PriorityClass.BATCH_PIPELINE)
+    shares = _upper_ends(params.interactive_prob, params.query_prob, params.batch_prob)
+    shapes = _upper_ends(params.dag_linear_prob, params.dag_branch_in_prob, params.dag_branch_out_prob)
+    query = (OperatorSpec(name="op1", parents=(), work=_QUERY_WORK),)
+    known: dict[tuple[int, int], tuple[OperatorSpec, ...]] = {}
     tick, number = 0, 0
     while tick < max_ticks:
         for _ in range(params.num_pipelines):
             number += 1
-            priority = PriorityClass(int(rng.choice([2, 1, 3], p=shares)))
-            shape = int(rng.choice(3, p=shapes)) if revision == "eudoxia-cur" else 0
-            if priority is PriorityClass.QUERY:
-                operators: tuple[OperatorSpec, ...] = (OperatorSpec(name="op1", parents=(), work=_QUERY_WORK),)
-            else:
+            priority = classes[bisect_right(shares, rng.random())]
+            shape = bisect_right(shapes, rng.random()) if revision == "eudoxia-cur" else 0
+            operators: tuple[OperatorSpec, ...] = query
+            if priority is not PriorityClass.QUERY:
                 count = max(1, int(rng.normal(params.num_operators, params.num_operators / 4)))
-                operators = _operators(shape, count)
+                if (shape, count) not in known:
+                    known[shape, count] = _operators(shape, count)
+                operators = known[shape, count]
             yield PipelineSpec(
                 id=f"p{number}", arrival_seconds=tick * tick_length, priority=priority, operators=operators
             )
@@ -162,9 +168,15 @@ def _operators(shape: int, count: int) -> tuple[OperatorSpec, ...]:
     )
 
 
-def _normalised(*weights: float) -> list[float]:
+def _upper_ends(*weights: float) -> list[float]:
+    """Where the share of each weight ends in [0, 1]; the place of a uniform draw among them is the choice.
+
+    It is the choice of numpy's `Generator.choice`, which makes the same sums and the one draw, and takes a dozen times
+    as long to check what it is given.
+    """
     total = sum(weights)
-    return [weight / total for weight in weights]
+    ends = list(accumulate(weight / total for weight in weights))
+    return [end / ends[-1] for end in ends]
 
 
 def _pcg64(seed: int) -> "numpy.random.Generator":

@@ -17,6 +17,7 @@ _RUNNING = OperatorState.RUNNING
 _SUSPENDING = OperatorState.SUSPENDING
 _COMPLETED = OperatorState.COMPLETED
 _FAILED = OperatorState.FAILED
+_NO_COUNTS: dict[OperatorState, int] = dict.fromkeys(OperatorState, 0)
 
 ASSIGNABLE_STATES = [OperatorState.PENDING, OperatorState.FAILED]
 """States from which an operator may be assigned."""
@@ -85,7 +86,7 @@ class RuntimeStatus:
         self._make: Callable[[], list[Operator]] | None = None
         self.assignable: list[int] = []
         self.ready: list[int] = []
-        self.state_counts: dict[OperatorState, int] = dict.fromkeys(OperatorState, 0)
+        self.state_counts = _NO_COUNTS.copy()
 
     @property
     def ops(self) -> list[Operator]:

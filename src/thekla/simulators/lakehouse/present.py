@@ -39,6 +39,8 @@ class OperatorState(enum.StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
 
+    __hash__ = str.__hash__  # that of enumerations is no built-in, and states are keys at every change of one
+
 
 class IllegalAction(AssertionError):
     """A policy asked for something the lakehouse forbids: the rule, and what was found and allowed.

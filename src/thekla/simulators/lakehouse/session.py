@@ -411,7 +411,7 @@ def _find_functions(namespace: Mapping[str, object]) -> tuple[Callable[..., Any]
 
 
 def _halves(answer: object) -> tuple[Iterable[Any], Iterable[Any]]:
-    if not (isinstance(answer, tuple | list) and len(answer) == 2):
+    if not isinstance(answer, (tuple, list)) or len(answer) != 2:
         found, allowed = shorten(answer), "(suspensions, assignments)"
         message = f"schedule() must return {allowed}, got {found}"
         raise IllegalAction("bad_answer", message, value=found, allowed=allowed)
@@ -421,6 +421,8 @@ def _halves(answer: object) -> tuple[Iterable[Any], Iterable[Any]]:
 def _items(value: object, what: str) -> Iterable[Any]:
     if not value:
         return ()
+    if type(value) is list:  # the usual case
+        return value
     if not isinstance(value, Iterable) or isinstance(value, str | bytes | Mapping):
         found = shorten(value)
         raise IllegalAction("bad_answer", f"{what} must be a list, got {found}", value=found, allowed="a list")

@@ -10,7 +10,7 @@ and the rows that follow with the same operator have 2, 3 and so on, without par
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Never
@@ -289,33 +289,52 @@ def write_trace(trace: Trace) -> str:
     tenants = any(pipeline.tenant for pipeline in trace.pipelines)
     segments = any(operator.work.later for pipeline in trace.pipelines for operator in pipeline.operators)
     optional = [column for column, there in zip(OPTIONAL_COLUMNS, (tenants, segments), strict=True) if there]
-    out = io.StringIO(newline="")
-    rows = csv.DictWriter(out, (*TRACE_COLUMNS, *optional), restval="", extrasaction="ignore", lineterminator="\n")
-    rows.writeheader()
+    join = _joiner()
+    lines = [join((*TRACE_COLUMNS, *optional))]
+    # By identity: pipelines of a generator share their operators, and the trace keeps these alive meanwhile.
+    rests: dict[tuple[int, str], list[str]] = {}
     for pipeline in trace.pipelines:
-        head = {
-            "arrival_seconds": repr(pipeline.arrival_seconds),
-            "priority": pipeline.priority.name,
-            "tenant": pipeline.tenant,
-        }
-        names = [operator.name for operator in pipeline.operators]
-        for operator in pipeline.operators:
-            head["parents"] = ";".join(names[parent] for parent in operator.parents)
-            for number, segment in enumerate(operator.work.segments, start=1):
-                rows.writerow(
-                    {
-                        "pipeline_id": pipeline.id,
-                        "operator_id": operator.name,
-                        "segment": number,
-                        "baseline_cpu_seconds": _text(segment.cpu_seconds),
-                        "cpu_scaling": segment.cpu_scaling,
-                        "memory_gb": "" if segment.memory_gb is None else _text(segment.memory_gb),
-                        "storage_read_gb": _text(segment.storage_read_gb),
-                        **head,
-                    }
-                )
-                head = {}
-    return out.getvalue()
+        key = id(pipeline.operators), pipeline.tenant
+        if key not in rests:
+            rests[key] = _rests(pipeline, optional, join)
+        first = join((pipeline.id, repr(pipeline.arrival_seconds), pipeline.priority.name))
+        further = join((pipeline.id, "", ""))
+        lines.append(f"{first}," + f"\n{further},".join(rests[key]))
+    return "\n".join(lines) + "\n"
+
+
+def _rests(pipeline: PipelineSpec, optional: Sequence[str], join: Callable[[Iterable[str]], str]) -> list[str]:
+    """The rows of a pipeline from the column `operator_id` on, which do not tell one pipeline from another."""
+    names = [operator.name for operator in pipeline.operators]
+    rows = []
+    tenant = pipeline.tenant
+    for operator in pipeline.operators:
+        parents = ";".join(names[parent] for parent in operator.parents)
+        for number, segment in enumerate(operator.work.segments, start=1):
+            memory_gb = "" if segment.memory_gb is None else _text(segment.memory_gb)
+            needs = (_text(segment.cpu_seconds), segment.cpu_scaling, memory_gb, _text(segment.storage_read_gb))
+            more = {"tenant": tenant, "segment": str(number)}
+            rows.append(join((operator.name, parents, *needs, *(more[column] for column in optional))))
+            parents = tenant = ""
+    return rows
+
+
+class _Echo:
+    """A file that answers with what is written to it."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _joiner() -> Callable[[Iterable[str]], str]:
+    """A function from fields to comma-separated text, quoted where they need it, without the end of the line."""
+    writer = csv.writer(_Echo(), lineterminator="\n")
+
+    def join(fields: Iterable[str]) -> str:
+        text: str = writer.writerow(fields)
+        return text[:-1]
+
+    return join
 
 
 def _text(value: float) -> str:

@@ -90,7 +90,8 @@ class Assignment:
         if self.priority not in (1, 2, 3):
             found, allowed = shorten(self.priority), "a Priority: QUERY, INTERACTIVE or BATCH_PIPELINE"
             raise IllegalAction("bad_priority", f"priority is {found}; give {allowed}", value=found, allowed=allowed)
-        self.priority = Priority(self.priority)
+        if type(self.priority) is not Priority:
+            self.priority = Priority(self.priority)
         if not self.ops:
             message = "an assignment needs at least one operator, got an empty list"
             raise IllegalAction("operator_count", message, value="[]", allowed="at least one operator")
@@ -329,12 +330,19 @@ def names() -> dict[str, object]:
     }
 
 
+_EXACT = 2**53  # integers up to here are floats
+
+
 def _number(kind: str, what: str, value: object) -> float:
-    found, allowed = shorten(value), "a finite number"
+    if type(value) is int and -_EXACT < value < _EXACT:  # the usual case
+        return value
+    allowed = "a finite number"
     if isinstance(value, bool) or not hasattr(value, "__float__"):
+        found = shorten(value)
         raise IllegalAction(kind, f"{what} is {found}; give a number", value=found, allowed=allowed)
     number = float(value)
     if not math.isfinite(number):
+        found = shorten(value)
         raise IllegalAction(kind, f"{what} is {found}; give a finite number", value=found, allowed=allowed)
     return number
 

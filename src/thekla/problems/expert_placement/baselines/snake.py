@@ -11,6 +11,6 @@ import numpy as np
 
 def plan(s, load):
     expert_of, weight = replicate(load, s.slots)
-    order = np.argsort(-weight, axis=1, kind="stable").reshape(s.layers, s.slots_per_gpu, s.gpus)
+    order = falling(weight, np.arange(s.slots)).reshape(s.layers, s.slots_per_gpu, s.gpus)
     order[:, 1::2] = order[:, 1::2, ::-1]
     return np.take_along_axis(expert_of, order.transpose(0, 2, 1).reshape(s.layers, s.slots), axis=1)
