@@ -51,7 +51,7 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork
 	--generate-hashes --no-header --no-emit-index-url --no-annotate
 
 lock: env-dev
-	$(RESOLVE) pyproject.toml --extra problems --extra llm --extra bounds --group dev $(UPGRADE) -o requirements/dev.txt
+	$(RESOLVE) pyproject.toml --extra problems --extra llm --extra mcp --extra bounds --group dev $(UPGRADE) -o requirements/dev.txt
 	$(RESOLVE) pyproject.toml --extra problems --group build -c requirements/dev.txt -o requirements/run.txt
 	$(RESOLVE) --group docs -c requirements/dev.txt $(UPGRADE) -o requirements/docs.txt
 

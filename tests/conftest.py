@@ -76,4 +76,5 @@ def evaluated_here(monkeypatch: pytest.MonkeyPatch) -> None:
             super().__init__(ToyPackage(problem.suite), InProcessSandbox())
 
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "plugins"))
-    monkeypatch.setattr("thekla.assembly.sessions.LocalBackend", ToyHere)
+    for user in ("sessions", "forecasting"):
+        monkeypatch.setattr(f"thekla.assembly.{user}.LocalBackend", ToyHere)

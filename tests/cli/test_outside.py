@@ -93,3 +93,13 @@ def test_what_is_no_answer_is_refused_with_what_to_do(
 ) -> None:
     assert main(["tell", name, *options]) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_a_run_would_cost_and_makes_none(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = "toy --dry-run --generator constants --evaluations 30 --sandbox trusted"
+    assert main(["run", *options.split()]) == 0
+    out = capsys.readouterr().out
+    assert "ended by: evaluations" in out
+    assert "time" in out
+    assert answer(capsys, "run", *options.split())["forecast"]["evaluations"]["expected"] == 30
+    assert not list(runs.glob("*"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from thekla.analysis.front import front_table, list_front
 from thekla.analysis.generalisation import gap_along, gap_table
 from thekla.analysis.ladder import Ladder, Rung, Standing, compare_with_seed, generalisation, ladder
+from thekla.analysis.price import price_of_improvement
 from thekla.analysis.reading import CandidateView, RunView
 from thekla.analysis.tables import (
     Table,
@@ -89,10 +90,12 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "failures": [
             {"kind": row.kind, "stage": row.stage, "count": row.count, "cpu_s": row.cpu_s} for row in view.failures
         ],
+        "steered": [encode(decision) for decision in view.steered],
         "quarantined": [encode(fact) for fact in view.quarantined],
         "screening": encode(view.screening),
         "operators": [encode(row) for row in view.operators],
         "ledger": encode(view.ledger),
+        "price_of_one_percent": encode(price_of_improvement(view)),
         "models": [encode(calls) for calls in view.models],
         "events": view.events,
         "chain": view.chain,

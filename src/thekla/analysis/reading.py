@@ -19,6 +19,7 @@ from thekla.core.journal import (
     Judged,
     Quarantined,
     Started,
+    Steered,
     Stopping,
     ToldFact,
     payload_of,
@@ -185,6 +186,7 @@ class RunView:
         seed: The first seed.
         chain: Hash of the last event; equal for equal runs.
         quarantined: Scores better than a proven bound, in the order in which they were met.
+        steered: Decisions of people while the search ran; the last one holds.
         earlier_openings: Other runs that opened a fixed hold-out, as far as the reader of the journal knows of them.
     """
 
@@ -210,6 +212,7 @@ class RunView:
     events: int
     chain: str
     quarantined: tuple[Quarantined, ...] = ()
+    steered: tuple[Steered, ...] = ()
     earlier_openings: int = 0
 
     @property
@@ -270,6 +273,7 @@ class _Fold:
     candidates: list[CandidateView] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    steered: list[Steered] = field(default_factory=list)
     stop_reason: str = ""
     finalists: tuple[CandidateId, ...] = ()
     holdout: HoldoutOpened | None = None
@@ -297,6 +301,8 @@ class _Fold:
                 self._tell(told)
             case Judged() as judged:
                 self.judged.append(judged)
+            case Steered() as steered:
+                self.steered.append(steered)
             case Quarantined() as quarantined:
                 self.quarantined.append(quarantined)
             case Stopping(reason=reason):
@@ -380,6 +386,7 @@ class _Fold:
             events=self.events,
             chain=self.chain,
             quarantined=tuple(self.quarantined),
+            steered=tuple(self.steered),
         )
 
     def _ledger(self) -> LedgerView:

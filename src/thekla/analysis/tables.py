@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from thekla.analysis.ladder import Ladder, Rung, Standing
+from thekla.analysis.price import price_of_improvement
 from thekla.analysis.reading import RunView
 from thekla.analysis.statistics import Interval
 from thekla.analysis.wording import SPLIT_NAMES, rung_label, with_unit
@@ -206,9 +207,20 @@ def ledger_table(view: RunView) -> Table:
     ]
     if ledger.unknown_usd:
         rows.append(("cost of calls without a whole answer", f"at most ${ledger.unknown_usd:,.4f}"))
+    rows += price_rows(view)
     if ledger.input_tokens or ledger.output_tokens:
         rows.append(("tokens in, out", f"{ledger.input_tokens:,}, {ledger.output_tokens:,}"))
     return Table(title="Ledger", columns=("what", "spent"), rows=tuple(rows))
+
+
+def price_rows(view: RunView) -> list[tuple[str, str]]:
+    """What one percent of improvement over the seed on train cost, in money, evaluations and CPU."""
+    price = price_of_improvement(view)
+    if price is None:
+        return []
+    paid = "" if price.cost_usd is None else f"${price.cost_usd:,.4f}, "
+    used = f"{number(price.evaluations, digits=2)} evaluations, {duration(price.cpu_s)} of CPU"
+    return [("for one percent better than the seed (train)", f"{paid}{used}")]
 
 
 def summary_table(view: RunView, steps: Ladder) -> Table:

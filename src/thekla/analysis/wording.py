@@ -189,6 +189,12 @@ def _caveats(
             f"The hold-out is fixed. Other runs in this folder that opened it: {view.earlier_openings}. What is asked "
             "again and again becomes a training set."
         )
+    if view.steered:
+        last = view.steered[-1]
+        yield (
+            f"People turned the search while it ran, {len(view.steered)} time(s), and put in {len(last.injected)} "
+            "program(s) of their own; it is no sample of what the strategy does alone."
+        )
     yield from _gap(view, steps, gaps)
     if best is not None and split is not None:
         standing = best.standings[split]

@@ -7,48 +7,65 @@ from thekla.analysis.description import Description
 from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
-from thekla.assembly.counter import Heard, Offer, RunState
+from thekla.assembly.auditing import audit, audit_data, write_audit
+from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
 from thekla.assembly.diagnosis import DoctorReport, DoctorRow, DoctorSection, doctor
+from thekla.assembly.forecasting import Forecast, forecast
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
+from thekla.assembly.helm import Listing, fork, inject, pause, steer_line, steering
 from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
-from thekla.assembly.outside import ask, read_program, reply_of, state, stop, tell
+from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.sessions import RunResult, resume, run
+from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
+from thekla.promotion import Effort
 
 __all__ = [
     "PROFILE_FACTORS",
+    "AuditReport",
     "Comparison",
+    "Counter",
     "DataRow",
     "DemoResult",
     "Description",
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Effort",
+    "Finding",
+    "Forecast",
     "FrontListing",
     "Heard",
     "LadderRow",
+    "Listing",
     "Observer",
     "Offer",
     "ProblemRow",
     "Progress",
+    "PromotionResult",
     "Reply",
     "RunOptions",
     "RunResult",
     "RunRow",
     "RunState",
+    "Severity",
     "Standing",
     "Summary",
     "Table",
     "Verdict",
     "ask",
+    "attend",
+    "audit",
+    "audit_data",
     "bench_strategies",
     "compare",
     "data_sets",
@@ -58,22 +75,30 @@ __all__ = [
     "doctor",
     "evaluate",
     "fetch_data",
+    "forecast",
+    "fork",
     "front",
+    "inject",
     "ladder",
     "list_runs",
     "load_options",
+    "pause",
     "problems",
     "program",
+    "promote",
     "prompt",
     "read_program",
     "reply_of",
     "resume",
     "run",
     "state",
+    "steer_line",
+    "steering",
     "stop",
     "tell",
     "verdict",
     "view",
+    "write_audit",
     "write_figure",
     "write_report",
 ]

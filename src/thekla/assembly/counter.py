@@ -19,6 +19,7 @@ from thekla.core.run import ASK_TELL, Prompt, Proposal, Spending, Ticket, Told
 from thekla.core.values import Data
 from thekla.generation.asktell import Reply
 from thekla.prompting.feedback import Level, details, verdict
+from thekla.prompting.sections import interface_section, statement_section
 
 __all__ = ["Counter", "Heard", "Lease", "Leases", "Offer", "RunState"]
 
@@ -98,7 +99,7 @@ class RunState:
     """Where an ask/tell run stands, as far as its answerers may know: train scores and the budget.
 
     Args:
-        status: `open`, or `closed`: then nothing is asked any more.
+        status: `open`, `paused` by people, or `closed`: then nothing is asked any more.
         budget: Cap on evaluations; None for none.
         best, baseline: Of the first objective, on the train split.
         waiting: Tickets that nobody has answered; `leased` are those of them that somebody holds.
@@ -177,8 +178,16 @@ class Counter:
         Args:
             again: Whether tickets that `by` holds already are given out once more.
         """
-        await self._opened.settle()
+        offers = self._offers(n, by, lease_s, again=again)
+        if not offers:
+            await self._opened.settle()
+            offers = self._offers(n, by, lease_s, again=again)
+        return offers
+
+    def _offers(self, n: int, by: str, lease_s: float, *, again: bool) -> Sequence[Offer]:
+        """Leases on at most `n` of the tickets that are on the desk now."""
         offers: list[Offer] = []
+        self._opened.flush()
         for name, waiting in self._opened.desk.waiting.items():
             held = self._leases.held(name)
             if len(offers) < n and (held is None or (again and held.by == by)):
@@ -219,13 +228,18 @@ class Counter:
                 self._opened.desk.give(name, reply)
         return self.state()
 
+    def problem(self) -> str:
+        """What is to be solved, and the interface of programs."""
+        problem = self._opened.problem
+        return f"{statement_section(problem).text}\n\n{interface_section(problem.interface).text}"
+
     def state(self) -> RunState:
         """Where the run stands."""
         progress, waiting = self._opened.progress, tuple(self._opened.desk.waiting)
         leased = [lease for lease in map(self._leases.held, waiting) if lease is not None]
         return RunState(
             run_id=progress.run_id,
-            status="closed" if progress.phase == "closed" else "open",
+            status="closed" if progress.phase == "closed" else "paused" if self._opened.paused else "open",
             evaluations=progress.evaluations,
             budget=progress.budget,
             proposals=progress.proposals,

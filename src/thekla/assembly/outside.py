@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,7 +22,7 @@ from thekla.generation.asktell import Reply
 from thekla.storage import RunFile
 from thekla.storage.lease import is_held
 
-__all__ = ["ask", "read_program", "reply_of", "state", "stop", "tell"]
+__all__ = ["ask", "attend", "read_program", "reply_of", "state", "stop", "tell"]
 
 T = TypeVar("T")
 
@@ -106,6 +106,27 @@ def stop(
 
     found = _at_the_counter(run, work, runs=runs, workers=workers, observer=observer, patience_s=patience_s)
     return found if found is not None else state(run, runs)
+
+
+def attend(
+    run: str, window: Callable[[Counter], Awaitable[None]], *, runs: Path | None, workers: int, observer: Observer
+) -> None:
+    """Keep a run open for as long as a window on it is.
+
+    Raises:
+        ConfigError: There is no such run, it is closed, or it answers its own tickets.
+        StorageError: The run cannot be written.
+    """
+
+    async def work(counter: Counter) -> bool:
+        await window(counter)
+        return True
+
+    options: dict[str, Any] = {"runs": runs, "workers": workers, "observer": observer}
+    if not _at_the_counter(run, work, **options, patience_s=0.0, lasting=True):
+        raise ConfigError(
+            f"run {run} is closed, so it takes no answer; start another, from its archive with --from {run}"
+        )
 
 
 def state(run: str, runs: Path | None) -> RunState:
@@ -215,6 +236,7 @@ def _at_the_counter(
     workers: int,
     observer: Observer,
     patience_s: float,
+    lasting: bool = False,
 ) -> T | None:
     """What `work` makes of the open run; None if it is closed."""
     path = folder(runs).find(run)
@@ -226,7 +248,7 @@ def _at_the_counter(
     def closed(store: RunFile, end: Closed) -> T | None:
         return None
 
-    return take_up(path, workers=workers, observer=observer, work=begin, closed=closed)
+    return take_up(path, workers=workers, observer=observer, work=begin, closed=closed, lasting=lasting)
 
 
 def _wait_for(path: Path, patience_s: float) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
     build_package,
     build_prompts,
@@ -38,6 +39,7 @@ from thekla.generation.asktell import Desk
 from thekla.llm import Book, Caps, Models
 from thekla.search import Weighed
 from thekla.search.ranked import RankedStrategy
+from thekla.steering import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run", "take_up"]
@@ -85,12 +87,14 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
         started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
+        if options.audited:
+            require_fit(package, reference, tier=options.sandbox, cache=place.path / AUDITS)
         # A wrong argument is refused before anything is made.
         strategy, _, _ = _components(package, started, _models(started), Desk())
         _warn_of_idle_settings(strategy, options)
         with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
-            run_id = place.new_id(options.problem, datetime.now(UTC))
+            run_id = place.new_id(package.problem.name, datetime.now(UTC))
             with RunFile.create(place.path_of(run_id), run_id) as store:
                 for program in imports:
                     store.put_blob(program_blob(program))
@@ -220,8 +224,11 @@ def _go(
     lasting: bool = False,
 ) -> T:
     """What `work` makes of the run, whose engine is at work meanwhile."""
-    models, desk, progress = _models(started, store), Desk(), LastProgress(observer)
+    models, desk = _models(started, store), Desk()
+    progress = LastProgress(observer, desk.ring)
     strategy, prompts, generator = _components(package, started, models, desk)
+    wishes = SteeringFolder(store.path)
+    helm = Helm(lambda before: wishes.read(before, store.put_blob), on_pause=desk.ring)
     service = EvaluationService(
         package,
         backend,
@@ -233,11 +240,12 @@ def _go(
     problem = _problem(package, started)
     parts = Parts(
         problem=problem,
-        strategy=strategy,
-        prompts=prompts,
-        generator=generator,
+        strategy=SteeredStrategy(strategy, helm),
+        prompts=SteeredPrompts(prompts, helm),
+        generator=SteeredGenerator(generator, helm, store),
         evaluator=service,
         baselines=package.baselines,
+        steering=helm,
     )
     journal = Journal(store, store.run_id, real_clock())
     engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=progress)
@@ -248,6 +256,8 @@ def _go(
         started=started,
         problem=problem,
         progress=progress,
+        helm=helm,
+        flush=journal.flush,
         on_closed=(lambda: None) if lasting else stop.finish,
     )
     try:
@@ -274,7 +284,7 @@ async def _until_stopped(
 
 async def _to_the_end(opened: OpenRun) -> RunResult:
     """The run until it is closed or waits for answers from outside."""
-    closed, store = await opened.settle(), opened.store
+    closed, store = await opened.settle(all_work=True), opened.store
     if closed is None:
         waiting = tuple(opened.desk.waiting)
         return RunResult(run_id=store.run_id, path=store.path, finished=False, scored=True, waiting=waiting)
@@ -291,7 +301,7 @@ def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program],
             raise ConfigError(f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}")
         started = payload_of(events[0])
         assert isinstance(started, Started)
-        if started.problem.name != options.problem:
+        if started.problem.name != options.reference.name:
             raise ConfigError(
                 f"run {store.run_id} is of problem {started.problem.name!r}, not {options.problem!r}; "
                 "a run can only start from one of its own problem"

@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-from thekla.cli import bench, data, gallery, house, judgement, lakehouse, output, outside, runs
+from thekla.cli import (
+    agents,
+    authoring,
+    bench,
+    data,
+    gallery,
+    house,
+    judgement,
+    lakehouse,
+    output,
+    outside,
+    runs,
+    steering,
+)
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]
@@ -56,6 +69,9 @@ app.command("run")(runs.run)
 app.command("resume")(runs.resume)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
+app.add_typer(steering.app, name="steer")
+app.command("mcp")(agents.mcp)
+app.command("skill")(agents.skill)
 app.command("list")(runs.list_runs)
 app.command("show")(runs.show)
 app.command("best")(runs.best)
@@ -64,9 +80,11 @@ app.command("report")(runs.report)
 app.command("prompt")(runs.prompt)
 app.command("compare")(judgement.compare)
 app.command("verdict")(judgement.verdict)
+app.command("promote")(judgement.promote)
 app.command("problems")(gallery.problems)
 app.command("ladder")(gallery.ladder)
 app.command("evaluate")(gallery.evaluate)
+app.command("audit")(authoring.audit)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.command("doctor")(house.doctor)

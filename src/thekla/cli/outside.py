@@ -68,6 +68,8 @@ def ask(
         output.say(str(folder))
     if state.status == "closed":
         output.note(f"the run is closed; see: thekla show {state.run_id}{where(runs)}")
+    elif state.status == "paused" and not offers:
+        output.note(f"the run is paused; see: thekla steer show {state.run_id}{where(runs)}")
     elif not offers:
         held = ", ".join(f"{lease.ticket} by {lease.by or 'somebody'}" for lease in state.leased)
         output.note(f"every ticket is on lease ({held}); answer one, or wait")

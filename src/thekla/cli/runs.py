@@ -12,6 +12,7 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
+from thekla.cli.estimate import say_forecast
 from thekla.cli.options import (
     JsonFlag,
     ObjectiveName,
@@ -41,7 +42,9 @@ RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), o
 
 
 def run(
-    problem: Annotated[str | None, typer.Argument(help="A problem of `thekla problems`.")] = None,
+    problem: Annotated[
+        str | None, typer.Argument(help="A problem of `thekla problems`, or the path of a problem's folder.")
+    ] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
     strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="thekla")] = None,
@@ -90,10 +93,14 @@ def run(
     order: Annotated[
         str | None, typer.Option(help="Several objectives: `first` or `lexicographic`.", show_default="first")
     ] = None,
+    unaudited: Annotated[
+        bool, typer.Option("--unaudited", help="Search a problem of your own even if it fails the quick audit.")
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of options; options given here go before it.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would cost and take.")] = False,
     runs: Runs = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -125,12 +132,16 @@ def run(
         "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
+        "audited": False if unaudited else None,
     }
     if config is None and preset is None and problem is None:
         raise ConfigError("name a problem (see thekla problems), a file of options with --config, or a --preset")
     from thekla import assembly
 
     options = assembly.load_options(config, **given)
+    if dry_run:
+        say_forecast(assembly.forecast(options), as_json=as_json)
+        return
     _search(lambda display: assembly.run(options, runs=runs, observer=display), runs, as_json=as_json)
 
 

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     """The facts that a run records."""
 
     STARTED = "started"  # problem, components, seed, budget
+    STEERED = "steered"  # what people decided: hints, notes, pins, bans, a pause, a program of their own
     ASKED = "asked"  # a ticket
     ANSWERED = "answered"  # a proposal; its raw answer was recorded before
     QUARANTINED = "quarantined"  # a score better than a proven bound; the outcome that follows holds none

@@ -27,10 +27,12 @@ __all__ = [
     "Closed",
     "Frozen",
     "HoldoutOpened",
+    "Injected",
     "Judged",
     "Payload",
     "Quarantined",
     "Started",
+    "Steered",
     "Stopping",
     "ToldFact",
     "data_of",
@@ -93,6 +95,36 @@ class Asked:
             hints=ticket.hints,
             route=ticket.route,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injected:
+    """A program (a blob) that somebody put into the run; it answers the next ticket."""
+
+    by: str
+    program: ProgramId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steered:
+    """All that people have decided about the search so far; it holds from the next ticket on.
+
+    Args:
+        hints: What each ticket says to its generator.
+        notes: What each prompt says, in Markdown.
+        pinned: The first parent of each ticket, if any.
+        banned: Candidates that are parents and inspirations no more.
+        injected: Programs of people, in the order in which they came; each is used once.
+        fork: The run that this one is a fork of, and the events that they share, as in `RUN@120`.
+    """
+
+    hints: tuple[str, ...] = ()
+    notes: str = ""
+    pinned: CandidateId | None = None
+    banned: tuple[CandidateId, ...] = ()
+    paused: bool = False
+    injected: tuple[Injected, ...] = ()
+    fork: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,11 +238,12 @@ class Closed:
 
 
 Payload: TypeAlias = (
-    Started | Asked | Answered | Quarantined | ToldFact | Stopping | Frozen | HoldoutOpened | Judged | Closed
+    Started | Steered | Asked | Answered | Quarantined | ToldFact | Stopping | Frozen | HoldoutOpened | Judged | Closed
 )
 
 _KINDS: dict[type[Payload], EventKind] = {
     Started: EventKind.STARTED,
+    Steered: EventKind.STEERED,
     Asked: EventKind.ASKED,
     Answered: EventKind.ANSWERED,
     Quarantined: EventKind.QUARANTINED,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from thekla.core.budget import Budget, Ledger
 from thekla.core.constraints import violation
 from thekla.core.evaluation import Failed, FailureKind, Scored
 from thekla.core.problem import Constraint, Objective
@@ -87,3 +88,36 @@ class Tally:
     def _standing_of(self, outcome: Scored) -> tuple[float, float]:
         gain = self.objective.gain(outcome.scores[self.objective.name])
         return -violation(self.constraints, outcome), gain
+
+    def progress(
+        self,
+        *,
+        run_id: str,
+        phase: str,
+        ledger: Ledger,
+        budget: Budget,
+        elapsed_s: float,
+        replayed: bool,
+        judged: int = 0,
+        to_judge: int = 0,
+    ) -> Progress:
+        """What those who watch are told; arguments as those of `Progress`."""
+        return Progress(
+            run_id=run_id,
+            phase=phase,
+            evaluations=ledger.evaluations,
+            budget=budget.evaluations,
+            proposals=ledger.proposals,
+            failures=self.failures,
+            duplicates=self.duplicates,
+            best=self.best,
+            baseline=self.baseline,
+            objective=self.objective.name,
+            unit=self.objective.unit,
+            elapsed_s=elapsed_s,
+            cost_usd=ledger.cost_usd,
+            replayed=replayed,
+            judged=judged,
+            to_judge=to_judge,
+            quarantined=self.quarantined,
+        )

@@ -25,6 +25,9 @@ __all__ = [
 ]
 
 SEED = "seed"
+INJECT = "inject"
+"""A ticket that a person's program answers."""
+
 IMPORT = "import"
 ASK_TELL = "asktell"
 """The generator of runs whose answers come from outside: between two of them the run waits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from thekla.core.budget import Ledger
 from thekla.core.codec import decode, encode
@@ -15,10 +15,11 @@ from thekla.core.events import EventKind
 from thekla.core.journal import Answered, Asked, Closed, Quarantined, Started, Stopping, ToldFact, program_blob
 from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
-from thekla.core.progress import Observer, Progress, Tally
+from thekla.core.progress import Observer, Tally
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
+from thekla.core.steering import Steering, Unsteered
 from thekla.engine.closing import close_run
 from thekla.engine.journaling import Journal, Store
 
@@ -37,6 +38,7 @@ class Parts:
     generator: Generator
     evaluator: Evaluator
     baselines: Sequence[Baseline] = ()
+    steering: Steering = field(default_factory=Unsteered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +99,9 @@ class Engine:
         self._journal.flush()
         try:
             await self._plant()
-            while self._fill() or self._pending:
-                await self._tell_next()
+            while self._fill() or await self._parts.steering.lifted():
+                if self._pending:
+                    await self._tell_next()
             self._journal.write(Stopping(reason=self._stop_reason()))
             self._journal.flush()
         finally:
@@ -138,7 +141,10 @@ class Engine:
             )
 
     def _fill(self) -> bool:
-        """Ask until enough tickets are out; returns whether any is."""
+        """Hear what people decided, and ask until enough tickets are out; returns whether any is."""
+        while (steered := self._parts.steering.take(self._journal.ahead)) is not None:
+            self._journal.write(steered)
+            self._journal.flush()
         while self._may_ask():
             (ticket,) = self._parts.strategy.ask(1)
             prompt = self._parts.prompts.build(self._parts.problem, ticket, self._history)
@@ -153,15 +159,14 @@ class Engine:
             return self._journal.ahead.kind is EventKind.ASKED
         budget, ledger = self._started.budget, self._ledger
         promised = replace(ledger, evaluations=ledger.evaluations + len(self._pending), wall_s=self._journal.elapsed_s)
-        room = len(self._pending) < self._started.in_flight
+        room = len(self._pending) < self._started.in_flight and not self._parts.steering.paused
         return room and not self._exhausted and not promised.exhausted(budget)
 
     def _stop_reason(self) -> str:
         ahead = self._journal.ahead
         if ahead is not None and ahead.kind is EventKind.STOPPING:
             return str(ahead.data["reason"])
-        spent = replace(self._ledger, wall_s=self._journal.elapsed_s)
-        return self._exhausted or spent.exhausted(self._started.budget)
+        return self._exhausted or replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
 
     async def _work(self, ticket: Ticket, prompt: Prompt, known: int) -> tuple[Proposal, Outcome]:
         recorded = self._store.fact("answer", ticket.id)
@@ -230,36 +235,25 @@ class Engine:
         return Told(ticket=ticket, candidate=candidate, outcome=outcome)
 
     def _account(self, told: Told, proposal: Proposal, *, counted: bool) -> None:
-        outcome = told.outcome
         self._exhausted = self._exhausted or proposal.exhausted
-        self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=outcome.cost.cpu_s)
+        self._ledger = self._ledger.after(proposal.spending, counted=counted, cpu_s=told.outcome.cost.cpu_s)
         self._tally.take(told)
-        if isinstance(outcome, Scored) and told.candidate is not None:
+        if isinstance(outcome := told.outcome, Scored) and told.candidate is not None:
             self._scored.append((told.candidate, outcome))
             self._behaviours.setdefault(outcome.behaviour, (len(self._history), told.candidate.id))
 
     def _report(self, phase: str, judged: int = 0, to_judge: int = 0) -> None:
-        self._observer(
-            Progress(
-                run_id=self._run_id,
-                phase=phase,
-                evaluations=self._ledger.evaluations,
-                budget=self._started.budget.evaluations,
-                proposals=self._ledger.proposals,
-                failures=self._tally.failures,
-                duplicates=self._tally.duplicates,
-                best=self._tally.best,
-                baseline=self._tally.baseline,
-                objective=self._objective.name,
-                unit=self._objective.unit,
-                elapsed_s=self._journal.elapsed_s,
-                cost_usd=self._ledger.cost_usd,
-                replayed=self._journal.ahead is not None,
-                judged=judged,
-                to_judge=to_judge,
-                quarantined=self._tally.quarantined,
-            )
+        seen = self._tally.progress(
+            run_id=self._run_id,
+            phase=phase,
+            ledger=self._ledger,
+            budget=self._started.budget,
+            elapsed_s=self._journal.elapsed_s,
+            replayed=self._journal.ahead is not None,
+            judged=judged,
+            to_judge=to_judge,
         )
+        self._observer(seen)
 
     async def _abandon(self) -> None:
         """Drop what is in flight: answers that came are recorded, and a resumed run asks for the rest again."""

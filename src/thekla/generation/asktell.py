@@ -60,7 +60,7 @@ class Desk:
     def __init__(self) -> None:
         self._waiting: dict[str, Waiting] = {}
         self._replies: dict[str, asyncio.Future[Reply]] = {}
-        self._laid = asyncio.Event()
+        self._expecting: list[asyncio.Event] = []
 
     @property
     def waiting(self) -> Mapping[str, Waiting]:
@@ -72,7 +72,7 @@ class Desk:
         name = waiting.ticket.id
         self._waiting[name] = waiting
         self._replies[name] = asyncio.get_running_loop().create_future()
-        self._laid.set()
+        self.ring()
         try:
             return await self._replies[name]
         finally:
@@ -88,10 +88,17 @@ class Desk:
         del self._waiting[ticket]
         self._replies[ticket].set_result(reply)
 
+    def ring(self) -> None:
+        """Wake those who wait for something to change."""
+        for rung in self._expecting:
+            rung.set()
+        self._expecting.clear()
+
     def expect(self) -> asyncio.Event:
-        """An event that the next ticket sets."""
-        self._laid.clear()
-        return self._laid
+        """An event that the next ticket, or the next ring, sets."""
+        rung = asyncio.Event()
+        self._expecting.append(rung)
+        return rung
 
 
 class AskTell:
