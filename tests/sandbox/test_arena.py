@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,12 @@ def test_every_category_has_attacks_and_no_two_have_one_name() -> None:
     assert len(ATTACKS) >= 100
     assert len({(attack.category, attack.name) for attack in ATTACKS}) == len(ATTACKS)
     assert min(Counter(attack.category for attack in ATTACKS).values()) >= 5
+
+
+def test_table_of_the_documentation_is_that_of_the_catalogue() -> None:
+    page = (Path(__file__).parents[2] / "docs/explanation/sandbox.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([a-z ]+) \| (\d+) \| \D", page, re.MULTILINE)
+    assert {name: int(count) for name, count in rows} == Counter(attack.category for attack in ATTACKS)
 
 
 HARMLESS_HERE = {

@@ -99,10 +99,12 @@ class Arena:
     Args:
         evaluate: What evaluates programs.
         wall_s: The longest that it may take over one.
-        parent: Process that evaluates; None for this one.
+        parent: Tells the process that evaluates; by default this one.
     """
 
-    def __init__(self, evaluate: Callable[[str], Judged], *, wall_s: float, parent: int | None = None) -> None:
+    def __init__(
+        self, evaluate: Callable[[str], Judged], *, wall_s: float, parent: Callable[[], int] = os.getpid
+    ) -> None:
         self._evaluate = evaluate
         self._wall_s = wall_s
         self._parent = parent
@@ -142,7 +144,7 @@ class Arena:
                 "secret": str(self._folder / "canary"),
                 "home": str(self._home),
                 "port": self._port,
-                "parent": self._parent or os.getpid(),
+                "parent": self._parent(),
             }
         )
         before = self._files()
