@@ -20,6 +20,7 @@ from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
+from thekla.assembly.replaying import replay
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
@@ -76,6 +77,7 @@ __all__ = [
     "program",
     "prompt",
     "read_program",
+    "replay",
     "reply_of",
     "resume",
     "run",

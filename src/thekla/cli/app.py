@@ -54,6 +54,7 @@ def _settings(
 
 app.command("run")(runs.run)
 app.command("resume")(runs.resume)
+app.command("replay")(runs.replay)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
 app.add_typer(steering.app, name="steer")
