@@ -109,3 +109,10 @@ def test_a_strategy_that_asks_for_its_budget_is_given_the_one_of_the_run(
     options = load_options(problem="toy", generator="constants", prompts="plain", **given)
     package = build_package(ProblemRef(name="toy", suite="default"))
     assert started_of(options, package, tier="trusted").components["strategy"].arguments == arguments
+
+
+def test_an_agent_that_is_named_proposes_with_the_model_that_is_named() -> None:
+    options = load_options(None, problem="toy", agent="claude", model="sonnet")
+    assert options.generator_name == "agent"
+    assert options.prompts_name == "chat"
+    assert options.arguments_of("generator") == {"tool": "claude", "model": "sonnet"}

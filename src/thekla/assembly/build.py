@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -79,9 +80,9 @@ def build_generator(
     desk: Desk | None = None,
     recording: Sequence[RecordedAnswer] = (),
 ) -> Generator:
-    """The generator that the journal names; its parameters `models`, `desk` and `recording` are filled from here."""
+    """The generator that the journal names; what its parameters name of the house is filled in."""
     make = registry.load("generators", component.name)
-    given = {"models": models, "desk": desk or Desk(), "recording": recording}
+    given = {"models": models, "desk": desk or Desk(), "recording": recording, "environment": os.environ}
     wanted = {name: given[name] for name in inspect.signature(make).parameters if name in given}
     if wanted:
         make = _with_parts(make, wanted)

@@ -50,6 +50,9 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
     ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="A command-line agent that proposes: claude, codex, gemini or opencode.")
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Who answers, with --generator asktell.")] = None,
     feedback: Annotated[
         str | None, typer.Option(help="What a model is told of outcomes: score, instances, causes or trace.")
@@ -108,6 +111,7 @@ def run(
         "strategy": strategy,
         "generator": generator,
         "model": model,
+        "agent": agent,
         "by": by,
         "feedback": feedback,
         "evaluations": evaluations,
