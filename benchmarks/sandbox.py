@@ -19,13 +19,14 @@ from functools import partial
 from thekla.core.evaluation import Limits
 from thekla.core.problem import Function, Interface, Parameter
 from thekla.core.program import Program
-from thekla.core.protocols import Guest
+from thekla.core.protocols import BatchGuest, Guest
 from thekla.core.values import Value
 from thekla.sandbox import StrictSandbox
 from thekla.sandbox.launch import PRELOADED
 
 PROGRAM = Program.from_text("def f(x):\n    return 1\n")
 INTERFACE = Interface(functions=(Function(name="f", parameters=(Parameter(name="x", type="Any"),), result="int"),))
+BATCH = 256
 LIMITS = Limits(wall_s=600.0, cpu_s=600.0)
 OBSERVATION: Value = [{"id": i, "cpu": 1.5, "ram_gb": 2.25, "state": "waiting"} for i in range(50)]
 
@@ -51,11 +52,34 @@ def call(guest: Guest, value: Value, times: int) -> None:
         guest.call("f", value)
 
 
+def call_packed(guest: BatchGuest, times: int) -> None:
+    """Call the program `times` times with a bare number."""
+    f = guest.packed("f", takes="q", gives="q")
+    for number in range(times):
+        f(number)
+
+
+def call_many(guest: BatchGuest, times: int) -> None:
+    """Call the program `times` times, in batches."""
+    rows: list[list[Value]] = [[number] for number in range(BATCH)]
+    for _ in range(times // BATCH):
+        guest.call_many("f", rows)
+
+
+def call_packed_many(guest: BatchGuest, times: int) -> None:
+    """Call the program `times` times with bare numbers, in batches."""
+    f = guest.packed("f", takes="q", gives="q")
+    rows = [(number,) for number in range(BATCH)]
+    for _ in range(times // BATCH):
+        f.many(rows)
+
+
 def measure(rounds: int) -> dict[str, float]:
     """Milliseconds and calls per second, by name."""
     for name in PRELOADED:  # so that the bare fork copies a process like the zygote
         __import__(name)
     starts, opens, forks, small, large = [], [], [], [], []
+    fast: dict[str, list[float]] = {"packed": [], "batched": [], "packed_batched": []}
     with StrictSandbox() as sandbox:
         for number in range(rounds):
             opens.append(seconds(lambda: sandbox.open(PROGRAM, INTERFACE, LIMITS).close()))
@@ -64,6 +88,9 @@ def measure(rounds: int) -> dict[str, float]:
                 guest = sandbox.open(PROGRAM, INTERFACE, LIMITS)
                 small.append(seconds(partial(call, guest, 7, 1000)) / 1000)
                 large.append(seconds(partial(call, guest, OBSERVATION, 200)) / 200)
+                fast["packed"].append(seconds(partial(call_packed, guest, 2000)) / 2000)
+                fast["batched"].append(seconds(partial(call_many, guest, 64 * BATCH)) / (64 * BATCH))
+                fast["packed_batched"].append(seconds(partial(call_packed_many, guest, 64 * BATCH)) / (64 * BATCH))
                 guest.close()
         starts.append(seconds(lambda: StrictSandbox().close()))
     return {
@@ -77,6 +104,8 @@ def measure(rounds: int) -> dict[str, float]:
         "small_calls_per_s_median": 1 / statistics.median(small),
         "observation_calls_per_s_best": 1 / min(large),
         "observation_calls_per_s_median": 1 / statistics.median(large),
+        **{f"{way}_calls_per_s_best": 1 / min(times) for way, times in fast.items()},
+        **{f"{way}_calls_per_s_median": 1 / statistics.median(times) for way, times in fast.items()},
     }
 
 

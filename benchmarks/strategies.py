@@ -23,7 +23,7 @@ from thekla.core.protocols import Strategy
 from thekla.core.run import SEED, Ticket, Told
 from thekla.testing.strategies import candidate_of, failed, search_problem
 
-INSTANCES = 16
+INSTANCES, STAGES = 16, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ def measure(name: str, candidates: int, program_bytes: int) -> Row:
     strategy, rng = made(name, candidates), random.Random(1)
     start = Ticket(id="s0", operator=SEED)
     texts = [body(rng, program_bytes) for _ in range(50)]
+    outcomes = [[outcome(rng, stage / STAGES) for _ in range(20)] for stage in range(STAGES)]
     strategy.tell(Told(ticket=start, candidate=candidate_of(start, texts[0]), outcome=outcome(rng, 0)))
     measured, spent_s = max(1, candidates // 10), 0.0
     for step in range(candidates):
@@ -55,7 +56,7 @@ def measure(name: str, candidates: int, program_bytes: int) -> Row:
         (ticket,) = strategy.ask(1)
         spent_s += (time.process_time() - begun_s) * counts
         text = f"# {step}\n{rng.choice(texts)}"
-        result = failed() if rng.random() < 0.1 else outcome(rng, step / candidates)
+        result = failed() if rng.random() < 0.1 else rng.choice(outcomes[step * STAGES // candidates])
         told = Told(ticket=ticket, candidate=candidate_of(ticket, text), outcome=result)
         begun_s = time.process_time()
         strategy.tell(told)

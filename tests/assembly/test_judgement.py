@@ -82,3 +82,20 @@ def test_a_problem_with_a_fixed_hold_out_draws_nothing_fresh() -> None:
     package.problem = replace(package.problem, fixed_holdout=True)
     with pytest.raises(ConfigError, match="fixed hold-out"):
         draw_fresh(package, ["ab" * 32], "compare")
+
+
+def test_a_winner_goes_through_the_gate_and_the_exit_code_is_its_answer(
+    two: list[str], runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = [tmp_path / "gate.html", tmp_path / "gate.md"]
+    options = ["--runs", str(runs), "--sandbox", "trusted", "--workers", "1", "--json"]
+    code = execute(["promote", two[1], *options, "--html", str(pages[0]), "--markdown", str(pages[1])])
+    said = json.loads(capsys.readouterr().out)
+    assert code == (0 if said["promoted"] else 1)
+    passed = {check["name"]: check["passed"] for check in said["checks"]}
+    assert passed["scaling"] is passed["variants"] is None, "the toy problem declares no changed instances"
+    assert (passed["simplification"], passed["ablation"]) == (True, True)
+    assert said["written"] == [str(page) for page in pages]
+    assert said["answer"] in pages[0].read_text(encoding="utf-8")
+    assert execute(["promote", two[1], "--html", str(tmp_path / "none" / "x.html"), *options]) != 0
+    assert "does not exist" in capsys.readouterr().err

@@ -230,6 +230,26 @@ def test_concurrency_of_evaluation_changes_nothing_but_in_flight_does() -> None:
     assert chains[1] != chains[4]
 
 
+def test_as_many_slow_answers_are_waited_for_at_once_as_tickets_may_be_in_flight() -> None:
+    class Slow(CountingGenerator):
+        flying = most = 0
+
+        async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+            self.flying += 1
+            self.most = max(self.most, self.flying)
+            for _ in range(200):  # turns of the event loop
+                await asyncio.sleep(0)
+            self.flying -= 1
+            return await super().propose(problem, ticket, prompt, seed=seed)
+
+    generator, store = Slow(malformed=0.0), MemoryRun()
+    search(store, evaluations=100, in_flight=64, generator=generator)
+    assert generator.most == 64
+    again = MemoryRun()
+    search(again, evaluations=100, in_flight=64, generator=CountingGenerator(malformed=0.0))
+    assert chain_of(again) == chain_of(store)  # however long answers take
+
+
 def test_a_closed_run_can_be_gone_through_again_without_any_work() -> None:
     store = MemoryRun()
     search(store)

@@ -19,6 +19,7 @@ LABS = {name: make() for name, make in LABORATORY.items()}
 OPTIMA = {
     "fmin5": Genome(form="a", constants=(0.37, 4.2, 11.0, 0.08, 1.9)),
     "plateau": Genome(form="a", constants=(0.4, 4.0, 12.0, 0.09, 1.8)),
+    "barren": Genome(form="a", constants=(0.37, 4.2, 11.0, 0.08, 1.9)),
     "deceptive": Genome(form="c", constants=(8.0, 0.1, 6.0)),
 }
 
@@ -43,6 +44,12 @@ def test_the_seed_of_fmin5_scores_what_is_published() -> None:
 def test_the_better_form_of_the_deceptive_problem_is_worse_where_the_first_is_best() -> None:
     lab, best = LABS["deceptive"], (1.5, 0.6, 2.0)
     assert score(lab, Genome(form="c", constants=best)) < score(lab, Genome(form="a", constants=best)) == 0.5
+
+
+def test_the_other_forms_of_the_barren_problem_are_dead_ends() -> None:
+    lab = LABS["barren"]
+    start = score(lab, Genome(form="a", constants=(1.0,) * 5))
+    assert all(score(lab, Genome(form=form, constants=OPTIMA["barren"].constants)) < start for form in "xyz")
 
 
 def test_small_steps_on_the_plateau_change_nothing() -> None:

@@ -7,10 +7,12 @@ from statistics import median
 
 import pytest
 
+from thekla.analysis.comparison import sign_flip_p
+from thekla.core.rng import stream
 from thekla.core.run import TUNE
 from thekla.generation.tuned import Tuned
 from thekla.laboratory.figure import summary_svg
-from thekla.laboratory.problems import deceptive, fmin5
+from thekla.laboratory.problems import barren, deceptive, fmin5
 from thekla.laboratory.summary import summarise
 from thekla.laboratory.trial import Contender, Trial, run_trial
 from thekla.search import Annealing, Greedy, RandomSearch, Thekla, Tuning
@@ -92,6 +94,17 @@ def test_the_second_line_finds_the_better_form_of_the_deceptive_problem() -> Non
     }
     assert finals["greedy"] <= 0.51
     assert finals["thekla"] >= 0.65
+
+
+@pytest.mark.slow
+def test_the_default_is_not_significantly_worse_than_climbing_where_most_edits_lead_nowhere() -> None:
+    """Seeds 1 to 10, 200 proposals: second lines at whatever was farthest cost it a third (p = 0.006)."""
+    finals = {
+        one.name: [run_trial(one, barren(), seed=seed, proposals=200).final for seed in range(1, 11)]
+        for one in (GREEDY, THEKLA)
+    }
+    lost = [mine - theirs for mine, theirs in zip(finals["greedy"], finals["thekla"], strict=True)]
+    assert sum(lost) <= 0 or sign_flip_p(lost, rng=stream(0)) > 0.05
 
 
 def test_trials_of_constants_go_through_the_same_meter() -> None:

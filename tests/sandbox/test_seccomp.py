@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 import pytest
@@ -12,9 +13,9 @@ ALLOW, FAIL, KILL = 0x7FFF0000, 0x00050001, 0x80000000
 NUMBERS = range(600)
 
 
-def verdict(program: bytes, architecture: int, number: int, second_argument: int = 0) -> int:
+def verdict(program: bytes, architecture: int, number: int, *arguments: int) -> int:
     """What the filter returns for a call, as the kernel's classic BPF machine would run it."""
-    data = struct.pack("<II8x8xQ32x", number, architecture, second_argument)
+    data = struct.pack("<II8x6Q", number, architecture, *arguments, *[0] * (6 - len(arguments)))
     accumulator = at = 0
     while True:
         operation, if_true, if_false, k = struct.unpack_from("=HBBI", program, 8 * at)
@@ -22,6 +23,8 @@ def verdict(program: bytes, architecture: int, number: int, second_argument: int
         match operation:
             case 0x20:
                 (accumulator,) = struct.unpack_from("<I", data, k)
+            case 0x54:
+                accumulator &= k
             case 0x05:
                 at += k
             case 0x15:
@@ -38,15 +41,46 @@ def verdict(program: bytes, architecture: int, number: int, second_argument: int
 def test_filter_says_what_the_tables_say(name: str) -> None:
     program, architecture = seccomp.build_filter(name), seccomp.ARCHITECTURES[name]
     allowed, fatal = set(seccomp.ALLOWED[name].values()), set(seccomp.FATAL[name].values())
-    conditional = seccomp.ALLOWED_ARGUMENTS[name]
+    conditional = seccomp.CONDITIONAL[name]
     assert not allowed & fatal
     assert not (allowed | fatal) & set(conditional)
     for number in NUMBERS:
-        found = verdict(program, architecture, number)
-        assert found == (ALLOW if number in allowed else KILL if number in fatal else FAIL), number
-    for number, values in conditional.items():
+        if number not in conditional:
+            found = verdict(program, architecture, number)
+            assert found == (ALLOW if number in allowed else KILL if number in fatal else FAIL), number
+    for number, condition in conditional.items():
         for value in (*range(64), *range(1000, 1100), *range(0x5400, 0x5480), 0xFFFFFFFF):
-            assert verdict(program, architecture, number, value) == (ALLOW if value in values else FAIL)
+            arguments = [0xFFFFFFFF] * condition.argument + [value]
+            may = value & condition.mask in condition.values
+            assert verdict(program, architecture, number, *arguments) == (ALLOW if may else FAIL)
+
+
+OPENING = {"x86_64": {2: 1, 257: 2}, "aarch64": {56: 2}}  # number of open and openat, and which argument the flags are
+
+
+@pytest.mark.parametrize("name", sorted(seccomp.ARCHITECTURES))
+def test_no_file_is_opened_for_writing(name: str) -> None:
+    program, architecture = seccomp.build_filter(name), seccomp.ARCHITECTURES[name]
+    reading = {0, os.O_CLOEXEC, os.O_DIRECTORY | os.O_CLOEXEC, os.O_NONBLOCK}
+    writing = {1, 2, 3, os.O_CREAT, os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o20000000, os.O_RDWR | 1 << 19}
+    for number, place in OPENING[name].items():
+        for flags in reading | writing:
+            arguments = [0] * place + [flags]
+            assert verdict(program, architecture, number, *arguments) == (ALLOW if flags in reading else FAIL)
+
+
+@pytest.mark.parametrize("name", sorted(seccomp.ARCHITECTURES))
+def test_threads_are_all_that_more_threads_allow(name: str) -> None:
+    plain, threaded = seccomp.build_filter(name), seccomp.build_filter(name, threads=True)
+    architecture, clone = seccomp.ARCHITECTURES[name], {"x86_64": 56, "aarch64": 220}[name]
+    unknown = 0x00050026
+    for number in set(NUMBERS) - {clone, 435}:
+        assert verdict(plain, architecture, number, 1) == verdict(threaded, architecture, number, 1)
+    assert (verdict(plain, architecture, 435), verdict(threaded, architecture, 435)) == (FAIL, unknown)
+    thread = 0x3D0F00
+    for flags in (thread, 17, 0, thread & ~0x10000, thread | 0x10000000, thread | 0x20000, 0x4111):
+        assert verdict(threaded, architecture, clone, flags) == (ALLOW if flags == thread else FAIL)
+        assert verdict(plain, architecture, clone, flags) == FAIL
 
 
 @pytest.mark.parametrize("name", sorted(seccomp.ARCHITECTURES))
@@ -60,7 +94,7 @@ def test_other_architectures_and_tables_are_killed(name: str) -> None:
 
 def test_architectures_allow_the_same_but_for_what_only_one_has() -> None:
     one, two = (set(seccomp.ALLOWED[name]) for name in sorted(seccomp.ARCHITECTURES))
-    old = {"stat", "lstat", "poll", "access", "select", "dup2", "readlink", "time", "open"}
+    old = {"stat", "lstat", "poll", "access", "select", "dup2", "readlink", "time"}
     assert one - two == set()
     assert two - one == old
 

@@ -133,6 +133,36 @@ def test_a_second_line_that_stands_still_is_closed_and_not_opened_again() -> Non
     assert {ticket.parents[0].id for ticket in strategy.ask(20)} == {"s0"}
 
 
+def test_what_cost_no_evaluation_uses_up_no_patience() -> None:
+    strategy = Thekla(search_problem(), seed=4, evaluations=100)
+    plant(strategy, "x = 1\n")
+    checked = Failed(kind=FailureKind.SYNTAX, stage="check", message="it does not parse")
+    for _ in range(30):
+        answer(strategy, DUPLICATE)
+        answer(strategy, checked)
+    assert not any("tactic" in ticket.route for ticket in strategy.ask(40))
+    for _ in range(12):
+        answer(strategy, scored(120.0))
+    assert any("tactic" in ticket.route for ticket in strategy.ask(40))
+
+
+def test_a_second_line_starts_at_the_best_program_of_another_structure() -> None:
+    strategy = stalled()
+    answer(strategy, scored(9000.0), "while everything:\n    goes(wrong)\n")
+    good = answer(strategy, scored(150.0), OTHER)
+    assert {ticket.parents[0].id for ticket in strategy.ask(60)} == {"s0", good.id}
+
+
+def test_the_more_second_lines_led_nowhere_the_fewer_tickets_the_next_one_gets() -> None:
+    strategy, shares = stalled(tactics=False), []
+    for number in range(4):
+        answer(strategy, scored(500.0), f"structure_{'abcd'[number]} = other({'wxyz'[number]})\n")
+        shares.append(sum(ticket.parents[0].id != "s0" for ticket in strategy.ask(300)) / 300)
+        while any(ticket.parents[0].id != "s0" for ticket in strategy.ask(30)):
+            answer(strategy, scored(600.0), "x = 1\n")
+    assert shares == pytest.approx([0.7, 0.7 * 2 / 3, 0.7 * 2 / 4, 0.7 * 2 / 5], abs=0.08)
+
+
 def test_every_seed_gets_a_line_of_its_own() -> None:
     strategy = Thekla(search_problem(), seed=0)
     plant(strategy, "x = 1\n", "for y in z: w(y)\n", "while a: b()\n")

@@ -7,6 +7,7 @@ from thekla.analysis.description import Description
 from thekla.analysis.front import FrontListing
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
+from thekla.assembly.auditing import audit, audit_data, write_audit
 from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
@@ -18,16 +19,20 @@ from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
 from thekla.assembly.replaying import replay
 from thekla.assembly.sessions import RunResult, resume, run
+from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
+from thekla.promotion import Effort
 
 __all__ = [
     "PROFILE_FACTORS",
+    "AuditReport",
     "Comparison",
     "Counter",
     "DataRow",
@@ -36,6 +41,8 @@ __all__ = [
     "DoctorReport",
     "DoctorRow",
     "DoctorSection",
+    "Effort",
+    "Finding",
     "Forecast",
     "FrontListing",
     "Heard",
@@ -45,17 +52,21 @@ __all__ = [
     "Offer",
     "ProblemRow",
     "Progress",
+    "PromotionResult",
     "Reply",
     "RunOptions",
     "RunResult",
     "RunRow",
     "RunState",
+    "Severity",
     "Standing",
     "Summary",
     "Table",
     "Verdict",
     "ask",
     "attend",
+    "audit",
+    "audit_data",
     "bench_strategies",
     "compare",
     "data_sets",
@@ -75,6 +86,7 @@ __all__ = [
     "pause",
     "problems",
     "program",
+    "promote",
     "prompt",
     "read_program",
     "replay",
@@ -88,6 +100,7 @@ __all__ = [
     "tell",
     "verdict",
     "view",
+    "write_audit",
     "write_figure",
     "write_report",
 ]

@@ -149,7 +149,7 @@ def started_of(
     """What the first event of a run with these options says."""
     problem = package.problem
     return Started(
-        problem=ProblemRef(name=problem.name, suite=problem.suite, arguments=options.reference.arguments),
+        problem=ProblemRef(name=options.reference.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
         objectives=_objectives(problem, options),
         measures=problem.measures,

@@ -39,7 +39,7 @@ def data_sets() -> list[DataRow]:
 
 
 def fetch_data(names: Sequence[str] = (), *, source: str = "") -> list[Path]:
-    """Get data sets into the user's cache: those named, or all that a public place serves.
+    """Get data sets into the user's cache: those named, or all that a public place serves and whose digest is known.
 
     Args:
         source: An address or a file to take the one named data set from.
@@ -48,7 +48,9 @@ def fetch_data(names: Sequence[str] = (), *, source: str = "") -> list[Path]:
         ConfigError: No data set has that name, or a source is given for other than one.
         FetchError: One cannot be had; those before it are kept.
     """
-    wanted = [dataset(name) for name in names] or [each for each in catalogue().values() if each.is_fetchable]
+    wanted = [dataset(name) for name in names] or [
+        each for each in catalogue().values() if each.is_fetchable and each.sha256
+    ]
     if source and len(names) != 1:
         raise ConfigError("a source holds one data set; name the one to take from it")
     return [fetch(each, source=source) for each in wanted]

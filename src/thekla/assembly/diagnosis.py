@@ -148,7 +148,7 @@ async def _probe(name: str) -> DoctorRow:
 
 
 def _sandbox() -> tuple[list[DoctorSection], bool]:
-    from thekla.sandbox import diagnose
+    from thekla.sandbox import diagnose, other_tiers
 
     report = diagnose()
     verdict = DoctorRow(name="strict", value=report.reason or "holds", ok=report.holds)
@@ -161,6 +161,8 @@ def _sandbox() -> tuple[list[DoctorSection], bool]:
         DoctorSection(title="Sandbox", rows=[verdict, *kernel]),
         DoctorSection(title="Attacks on the sandbox, tried just now", rows=attacks),
     ]
+    tiers = [DoctorRow(name=name, value=why or "holds") for name, why in other_tiers().items()]
+    sections.insert(1, DoctorSection(title="Other tiers, each asked for with --sandbox", rows=tiers))
     if report.residue:
         rows = [DoctorRow(name=f"{number}", value=text) for number, text in enumerate(report.residue, 1)]
         sections.append(DoctorSection(title="What a program in it can still learn or do", rows=rows))

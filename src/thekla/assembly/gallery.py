@@ -9,6 +9,7 @@ from pathlib import Path
 
 from thekla.analysis.statistics import bootstrap_interval
 from thekla.assembly.build import build_package
+from thekla.assembly.options import located
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import AGGREGATES, Failed, Outcome, Scored
@@ -95,7 +96,7 @@ def ladder(
         ConfigError: There is no such problem, suite or split, or it is the hold-out.
         SandboxError: The sandbox cannot be had.
     """
-    reference = ProblemRef(name=problem, suite=suite, arguments=arguments or {})
+    reference = ProblemRef(name=located(problem), suite=suite, arguments=arguments or {})
     package = build_package(reference)
     instances = instances_of(package.problem, _split(split))
 
@@ -150,7 +151,7 @@ def evaluate(
         ConfigError: As `ladder`, or the file cannot be read.
         SandboxError: The sandbox cannot be had.
     """
-    reference = ProblemRef(name=problem, suite=suite, arguments=arguments or {})
+    reference = ProblemRef(name=located(problem), suite=suite, arguments=arguments or {})
     package = build_package(reference)
     instances = instances_of(package.problem, _split(split))
     try:

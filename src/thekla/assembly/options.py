@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from thekla.core.problem import Order, ProblemRef
 from thekla.core.run import ASK_TELL
 from thekla.core.values import Data
 
-__all__ = ["Part", "RunOptions", "load_options"]
+__all__ = ["Part", "RunOptions", "load_options", "located"]
 
 Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
 Plain = bool | int | float | str
@@ -51,6 +52,7 @@ class RunOptions(BaseModel):
         tolerance: The share of the best score that may be given up for a simpler program.
         constraints: What a program must keep to, as in `misses<=0.05`: a measure or objective and its limit.
         order: What is made of several objectives: `first`, or `lexicographic`; None is the problem's own.
+        audited: Whether a problem of the user's own must pass the quick audit first; changes nothing of the run.
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -84,6 +86,7 @@ class RunOptions(BaseModel):
     constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = ()
     order: Order | None = None
     preset: str | None = None
+    audited: bool = True
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
 
     def arguments_of(self, part: Part) -> dict[str, Data]:
@@ -124,7 +127,9 @@ class RunOptions(BaseModel):
     @property
     def reference(self) -> ProblemRef:
         """The problem, as a journal names it."""
-        return ProblemRef(name=self.problem, suite=self.suite, arguments=dict(self.arguments.get("problem", {})))
+        return ProblemRef(
+            name=located(self.problem), suite=self.suite, arguments=dict(self.arguments.get("problem", {}))
+        )
 
     @property
     def budget(self) -> Budget:
@@ -145,6 +150,11 @@ class RunOptions(BaseModel):
             )
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+
+def located(problem: str) -> str:
+    """The name of a problem as the registry knows it: a folder's is its absolute path, whatever else stays as it is."""
+    return os.path.abspath(os.path.expanduser(problem)) if "/" in problem or problem in (".", "..") else problem
 
 
 def load_options(

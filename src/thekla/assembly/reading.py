@@ -25,7 +25,7 @@ from thekla.storage.lease import is_held
 
 _CLOSING_EVENTS = 500  # more than a run writes after it opened its hold-out: a row of the ladder each
 
-__all__ = ["RunRow", "describe", "diff", "front", "list_runs", "program", "view", "write_report"]
+__all__ = ["RunRow", "describe", "diff", "front", "list_runs", "program", "replace_file", "view", "write_report"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ def write_report(run: str, runs: Path | None, html: Path | None, markdown: Path 
     written = []
     for target, render in ((html, render_html), (markdown, render_markdown)):
         if target is not None:
-            _replace(target, render(seen, run=path.stem))
+            replace_file(target, render(seen, run=path.stem))
             written.append(target)
     return written
 
@@ -169,8 +169,12 @@ def _iso(at_s: float | None) -> str:
     return "" if at_s is None else f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _replace(target: Path, text: str) -> None:
-    """Write `text` whole or not at all."""
+def replace_file(target: Path, text: str) -> None:
+    """Write `text` whole or not at all.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=target.parent, prefix=target.name, suffix=".part", delete=False

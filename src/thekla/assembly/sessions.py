@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
     build_package,
     build_prompts,
@@ -97,12 +98,14 @@ def run(
         place = folder(runs)
         imports, imported_from = _best_of_run(options, place)
         started = started_of(options, package, tier=options.sandbox, imports=imports, imported_from=imported_from)
+        if options.audited:
+            require_fit(package, reference, tier=options.sandbox, cache=place.path / AUDITS)
         # A wrong argument is refused before anything is made.
         strategy, _, _ = _components(package, started, _models(started), Desk())
         _warn_of_idle_settings(strategy, options)
         with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
-            run_id = place.new_id(options.problem, datetime.now(UTC))
+            run_id = place.new_id(package.problem.name, datetime.now(UTC))
             with RunFile.create(place.path_of(run_id), run_id) as store:
                 for program in imports:
                     store.put_blob(program_blob(program))
@@ -316,7 +319,7 @@ def _best_of_run(options: RunOptions, place: RunsFolder) -> tuple[list[Program],
             raise ConfigError(f"run {store.run_id} is not closed; finish it first with: thekla resume {store.run_id}")
         started = payload_of(events[0])
         assert isinstance(started, Started)
-        if started.problem.name != options.problem:
+        if started.problem.name != options.reference.name:
             raise ConfigError(
                 f"run {store.run_id} is of problem {started.problem.name!r}, not {options.problem!r}; "
                 "a run can only start from one of its own problem"

@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from thekla import __version__
-from thekla.cli import agents, bench, data, gallery, house, judgement, lakehouse, output, outside, runs, steering
+from thekla.cli import (
+    agents,
+    authoring,
+    bench,
+    data,
+    gallery,
+    house,
+    judgement,
+    lakehouse,
+    output,
+    outside,
+    runs,
+    steering,
+)
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 
 __all__ = ["app", "execute"]
@@ -68,9 +81,11 @@ app.command("report")(runs.report)
 app.command("prompt")(runs.prompt)
 app.command("compare")(judgement.compare)
 app.command("verdict")(judgement.verdict)
+app.command("promote")(judgement.promote)
 app.command("problems")(gallery.problems)
 app.command("ladder")(gallery.ladder)
 app.command("evaluate")(gallery.evaluate)
+app.command("audit")(authoring.audit)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.command("doctor")(house.doctor)

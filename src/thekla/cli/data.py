@@ -31,7 +31,7 @@ def list_data(*, as_json: JsonFlag = False) -> None:
     if as_json:
         output.print_json([_data(row) for row in rows])
         return
-    cells = [(row.name, _state(row), f"{row.size_bytes / 1e3:,.0f}") for row in rows]
+    cells = [(row.name, _state(row), f"{row.size_bytes / 1e3:,.0f}" if row.size_bytes else "?") for row in rows]
     output.table(("data set", "state", "kB"), cells, left=2)
     output.note("`thekla data fetch [NAME ...]` gets what is absent; what each is, sources and licences: --json.")
 
@@ -60,7 +60,11 @@ def fetch(
 
 
 def _state(row: DataRow) -> str:
-    return row.state if row.state != "absent" or row.fetchable else "absent; needs --from"
+    if row.state != "absent":
+        return row.state
+    if not row.fetchable:
+        return "absent; needs --from"
+    return "absent" if row.sha256 else "absent; fetched by name"
 
 
 def _data(row: DataRow) -> dict[str, str | int | bool]:

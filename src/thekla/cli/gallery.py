@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate", "ladder", "ladder_data", "problems"]
 
-ProblemName = Annotated[str, typer.Argument(help="A problem of `thekla problems`.")]
+ProblemName = Annotated[str, typer.Argument(help="A problem of `thekla problems`, or the path of a problem's folder.")]
 SplitName = Annotated[str, typer.Option("--split", help="train, validation or public; never the hold-out.")]
 
 

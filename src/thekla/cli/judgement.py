@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thekla.cli import output
+from thekla.cli.errors import FAILED
 from thekla.cli.options import JsonFlag, Runs, Sandbox, Workers, sandbox_tier
 from thekla.cli.runs import RunName
 from thekla.core.codec import encode
+from thekla.core.errors import ConfigError
 from thekla.core.values import Data
 from thekla.core.visible import number
 
 if TYPE_CHECKING:
     from thekla.assembly import Verdict
 
-__all__ = ["compare", "verdict"]
+__all__ = ["compare", "promote", "verdict"]
 
 
 def compare(
@@ -74,6 +77,48 @@ def verdict(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> No
     )
     for alike in found.alike[:1]:
         output.say(f"Most like it among the known: {alike.name}, {alike.structure:.0%} of the structure.")
+
+
+def promote(
+    run: RunName,
+    *,
+    html: Annotated[Path | None, typer.Option(help="Write one self-contained HTML file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=0.999, help="Share of the score that simplification may cost.")
+    ] = 0.01,
+    tries: Annotated[int, typer.Option(min=0, help="Programs that simplification may evaluate.")] = 60,
+    mutations: Annotated[int, typer.Option(min=0, help="Workloads that the adversary may make.")] = 20,
+    workers: Workers = 2,
+    sandbox: Sandbox = "strict",
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Put a run's winner to the test before it is called a discovery. Exit code 1 if it fails a check."""
+    from thekla import assembly
+
+    for path in (html, markdown):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"the folder {str(path.parent)!r} does not exist; make it, or name another file")
+    found = assembly.promote(
+        run,
+        runs,
+        effort=assembly.Effort(tolerance=tolerance, tries=tries, mutations=mutations),
+        html=html,
+        markdown=markdown,
+        sandbox=sandbox_tier(sandbox),
+        workers=workers,
+        report=lambda check: output.note(f"checking: {check}"),
+    )
+    if as_json:
+        output.print_json({"run": run, "written": [str(path) for path in found.written], **found.data})
+    else:
+        output.say(str(found.data["answer"]))
+        output.table(found.table.columns, found.table.rows, left=found.table.left)
+        for path in found.written:
+            output.say(f"The report: {path}")
+    if not found.promotion.passed:
+        raise typer.Exit(FAILED)
 
 
 def _data(found: Verdict) -> dict[str, Data]:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.problem import Split
 
@@ -35,7 +36,12 @@ JsonFlag: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON on
 Suite: TypeAlias = Annotated[str, typer.Option("--suite", help="Suite of the problem.")]
 Workers: TypeAlias = Annotated[int, typer.Option("--workers", min=1, help="Processes that evaluate.")]
 Sandbox: TypeAlias = Annotated[
-    str, typer.Option("--sandbox", help="`strict`, or `trusted` for no protection at all (marks every score).")
+    str,
+    typer.Option(
+        "--sandbox",
+        help="`strict`; `bubblewrap` or `container` around it; `process` without Landlock; `trusted` for no protection "
+        "at all. Every score is marked with it.",
+    ),
 ]
 
 
@@ -66,8 +72,9 @@ def sandbox_tier(name: str) -> str:
     Raises:
         ConfigError: There is none.
     """
-    if name not in ("strict", "trusted"):
-        raise ConfigError(f"--sandbox {name!r} is unknown; use strict or trusted")
+    known = registry.names("sandboxes")
+    if name not in known:
+        raise ConfigError(f"--sandbox {name!r} is unknown; use {', '.join(known)}")
     return name
 
 

@@ -42,7 +42,9 @@ RunName = Annotated[str, typer.Argument(help="Id of a run (see `thekla list`), o
 
 
 def run(
-    problem: Annotated[str | None, typer.Argument(help="A problem of `thekla problems`.")] = None,
+    problem: Annotated[
+        str | None, typer.Argument(help="A problem of `thekla problems`, or the path of a problem's folder.")
+    ] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
     strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="thekla")] = None,
@@ -94,6 +96,9 @@ def run(
     order: Annotated[
         str | None, typer.Option(help="Several objectives: `first` or `lexicographic`.", show_default="first")
     ] = None,
+    unaudited: Annotated[
+        bool, typer.Option("--unaudited", help="Search a problem of your own even if it fails the quick audit.")
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
@@ -131,6 +136,7 @@ def run(
         "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
         "preset": preset,
+        "audited": False if unaudited else None,
     }
     if config is None and preset is None and problem is None:
         raise ConfigError("name a problem (see thekla problems), a file of options with --config, or a --preset")

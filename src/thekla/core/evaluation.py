@@ -71,6 +71,7 @@ class Limits:
 
     Args:
         frame_kib: Largest single message in either direction.
+        threads: How many it may run, those of numerical libraries included; one unless a problem asks for more.
 
     Raises:
         ValueError: A limit is not positive.
@@ -80,9 +81,10 @@ class Limits:
     cpu_s: float = 20.0
     memory_mb: int = 512
     frame_kib: int = 64
+    threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("wall_s", "cpu_s", "memory_mb", "frame_kib"):
+        for name in ("wall_s", "cpu_s", "memory_mb", "frame_kib", "threads"):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"limit {name} is {value!r}; it must be a positive number")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult, Limits, Outcome, Scored, Usage
+from thekla.core.evaluation import (
+    EvaluationDone,
+    EvaluationJob,
+    Failed,
+    InstanceResult,
+    Limits,
+    Outcome,
+    Scored,
+    Usage,
+)
 from thekla.core.events import Event
 from thekla.core.problem import Baseline, Instance, Interface, Problem
 from thekla.core.program import Candidate, Program
@@ -14,13 +23,18 @@ from thekla.core.values import Data, Value
 
 __all__ = [
     "Backend",
+    "BatchGuest",
     "BlobStore",
+    "CandidateCheck",
     "ChatModel",
     "Evaluator",
     "FactTable",
     "Facts",
     "Generator",
     "Guest",
+    "HiddenTruth",
+    "Invariant",
+    "PackedCalls",
     "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
@@ -30,6 +44,8 @@ __all__ = [
     "Strategy",
     "Twin",
     "TwinnedSandbox",
+    "WithExploits",
+    "WorkloadSpace",
     "no_twin",
 ]
 
@@ -107,6 +123,29 @@ class Guest(Protocol):
     @property
     def usage(self) -> Usage:
         """CPU s, wall s and peak memory so far, read by the host from the kernel."""
+
+
+class PackedCalls(Protocol):
+    """A function of a guest that takes and returns numbers in a layout agreed upon."""
+
+    def __call__(self, *numbers: bool | int | float) -> bool | int | float | tuple[bool | int | float, ...]:
+        """The program's answer: a number, or a tuple where the layout gives several."""
+
+    def many(
+        self, rows: Sequence[Sequence[bool | int | float]]
+    ) -> Sequence[bool | int | float | tuple[bool | int | float, ...]]:
+        """The answers to several lists of arguments, told at once: independent instances, or a length fixed before."""
+
+
+@runtime_checkable
+class BatchGuest(Guest, Protocol):
+    """A guest with faster ways for policies that are asked thousands of times a second."""
+
+    def call_many(self, name: str, rows: Sequence[Sequence[Value]]) -> Sequence[Value]:
+        """The answers of a function to several lists of arguments, told at once, as in `PackedCalls.many`."""
+
+    def packed(self, name: str, *, takes: str, gives: str) -> PackedCalls:
+        """A function of numbers; one letter of `?iqfd` (as of the module `struct`) per number."""
 
 
 class Sandbox(Protocol):
@@ -197,6 +236,57 @@ class ProblemPackage(Protocol):
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A bound per objective that no program can beat on the instance; empty where none is known."""
+
+
+@runtime_checkable
+class WorkloadSpace(Protocol):
+    """What a package may offer besides: its instances, changed. None where an instance cannot be changed so."""
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """An instance of the same kind that is `factor` times as large: the problem's size knob."""
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """A neighbour of an instance, for the search of workloads on which a program does badly."""
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same instance under other names, which must change no honest program's score."""
+
+
+@runtime_checkable
+class CandidateCheck(Protocol):
+    """Optional, of a package: what is certain to be wrong with a program, found without running it."""
+
+    def check(self, program: Program) -> Failed | None:
+        """Why the program must fail, or None if that is not certain; takes milliseconds, and runs nothing of it.
+
+        It is asked once the program parses and defines what the interface asks for. What it refuses must fail in
+        every evaluation: a doubt is no reason.
+        """
+
+
+@runtime_checkable
+class WithExploits(Protocol):
+    """Optional, of a package: programs that cheat."""
+
+    @property
+    def exploits(self) -> Mapping[str, Program]:
+        """Each by name; each must fail, or score no better than the seeds and trivial rungs."""
+
+
+@runtime_checkable
+class HiddenTruth(Protocol):
+    """Optional, of a package: what a program must not get to know."""
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """Values that no argument and no answer to a program may hold; those that are particular are looked for."""
+
+
+@runtime_checkable
+class Invariant(Protocol):
+    """Optional, of a package: instances that differ in what must not matter."""
+
+    def variants(self, instance: Instance) -> Sequence[tuple[Instance, float]]:
+        """Equivalent instances (renamed, reordered, in other units), each with the factor of its score."""
 
 
 class Backend(Protocol):

@@ -19,7 +19,7 @@ def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> 
     if job.twin and isinstance(sandbox, TwinnedSandbox):
         sandbox = sandbox.twin()
     interface = package.problem.interface
-    guest_seed = derive_seed(job.seed, job.problem.name, job.instance.id)
+    guest_seed = derive_seed(job.seed, package.problem.name, job.instance.id)
     usage = Usage()
     try:
         guest = sandbox.open(job.program, interface, job.limits, seed=guest_seed)

@@ -18,7 +18,7 @@ from thekla.core.values import digest_of
 from thekla.laboratory.genome import Genome
 from thekla.testing.toy import ridge_score
 
-__all__ = ["LABORATORY", "LabProblem", "Noise", "deceptive", "fmin5", "plateau", "scheduling"]
+__all__ = ["LABORATORY", "LabProblem", "Noise", "barren", "deceptive", "fmin5", "plateau", "scheduling"]
 
 Scores = Callable[[Genome], Mapping[str, float]]
 
@@ -145,11 +145,32 @@ def scheduling() -> LabProblem:
     )
 
 
+def barren() -> LabProblem:
+    """The ridge where most edits lead nowhere: half of the answers hold nothing new, and other forms are dead ends.
+
+    So it is for a syntax-tree mutator on real programs: what is far away by structure is broken, not promising.
+    """
+    ceilings = {"a": 1.0, "x": 0.02, "y": 0.01, "z": 0.005}
+
+    def scores(genome: Genome) -> dict[str, float]:
+        return {"one": ceilings[genome.form] * ridge_score(genome.constants)}
+
+    return _lab(
+        "barren",
+        "As fmin5, with three further forms that are never any good; most proposals are wasted.",
+        start=Genome(form="a", constants=(1.0,) * 5),
+        forms=tuple(ceilings),
+        scores=scores,
+        noise=Noise(malformed=0.5, crossover=0.05, leap=0.15),
+    )
+
+
 LABORATORY: Mapping[str, Callable[[], LabProblem]] = {
     "fmin5": fmin5,
     "plateau": plateau,
     "deceptive": deceptive,
     "scheduling": scheduling,
+    "barren": barren,
 }
 
 _RIDGE = (0.37, 4.2, 11.0, 0.08, 1.9)  # the optimum of fmin5

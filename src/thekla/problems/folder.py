@@ -150,8 +150,12 @@ class ProblemFolder:
         return Program.from_text("\n\n".join([*parts, text]))
 
     def programs(self, folder: str) -> Mapping[str, Program]:
-        """All programs of a sub-folder by name, as in `exploits`; files that begin with an underscore are left out."""
-        entries = sorted(self._here.joinpath(folder).iterdir(), key=lambda each: each.name)
+        """All programs of a sub-folder by name, as in `exploits`; none if there is no such folder.
+
+        Files that begin with an underscore are left out.
+        """
+        place = self._here.joinpath(folder)
+        entries = sorted(place.iterdir(), key=lambda each: each.name) if place.is_dir() else []
         return {
             entry.name.removesuffix(".py"): Program.from_text(entry.read_text(encoding="utf-8"))
             for entry in entries

@@ -1,18 +1,26 @@
 """Runs untrusted programs under limits and answers calls to them; knows no problem and no score."""
 
-from thekla.sandbox.diagnosis import SandboxReport, diagnose
+from thekla.sandbox.diagnosis import SandboxReport, diagnose, other_tiers
+from thekla.sandbox.guest import StrictGuest
 from thekla.sandbox.launch import Features
+from thekla.sandbox.packing import PackedFunction
 from thekla.sandbox.selftest import Probe
-from thekla.sandbox.strict import StrictGuest, StrictSandbox
+from thekla.sandbox.strict import StrictSandbox
+from thekla.sandbox.tiers import BubblewrapSandbox, ContainerSandbox, ProcessSandbox
 from thekla.sandbox.trusted import TrustedGuest, TrustedSandbox
 
 __all__ = [
+    "BubblewrapSandbox",
+    "ContainerSandbox",
     "Features",
+    "PackedFunction",
     "Probe",
+    "ProcessSandbox",
     "SandboxReport",
     "StrictGuest",
     "StrictSandbox",
     "TrustedGuest",
     "TrustedSandbox",
     "diagnose",
+    "other_tiers",
 ]

@@ -5,13 +5,20 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from thekla.core.errors import SandboxError
 from thekla.sandbox.launch import Features
 from thekla.sandbox.selftest import Probe, probe
 from thekla.sandbox.strict import StrictSandbox
+from thekla.sandbox.tiers import BubblewrapSandbox, ContainerSandbox, ProcessSandbox
 
-__all__ = ["SandboxReport", "diagnose"]
+__all__ = ["TIERS", "SandboxReport", "diagnose", "other_tiers"]
+
+TIERS: Final[Mapping[str, type[StrictSandbox]]] = {
+    made.tier: made for made in (ProcessSandbox, StrictSandbox, BubblewrapSandbox, ContainerSandbox)
+}
+"""The tiers whose guests have a process of their own, weakest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +65,19 @@ def diagnose(*, namespaces: bool = True) -> SandboxReport:
             *_KNOWN_RESIDUE,
         ),
     )
+
+
+def other_tiers() -> dict[str, str]:
+    """What keeps each tier but the strict one from being had here, tried just now; empty if it can be had."""
+    found: dict[str, str] = {}
+    for name, make in TIERS.items():
+        if name != StrictSandbox.tier:
+            try:
+                make().close()
+                found[name] = ""
+            except SandboxError as error:
+                found[name] = str(error)
+    return found
 
 
 _KNOWN_RESIDUE = ("read the clock, which native code can do without a system call",)

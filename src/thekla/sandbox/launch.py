@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.resources
 import json
 import os
@@ -14,14 +13,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from thekla.core.errors import SandboxError
 from thekla.sandbox import seccomp
+from thekla.sandbox.enclosures import Bare, Enclosure, Launch
+from thekla.sandbox.wheels import locate_wheels
 
-__all__ = ["PRELOADED", "Features", "ForkedGuest", "Reaped", "Zygote", "ZygoteDied"]
+__all__ = ["PRELOADED", "Features", "ForkedGuest", "Reaped", "Zygote", "ZygoteDied", "ZygoteKind"]
 
 PRELOADED: Final = (
     "abc", "array", "ast", "bisect", "bz2", "calendar", "cmath", "collections", "collections.abc", "contextlib",
@@ -32,15 +33,9 @@ PRELOADED: Final = (
 )  # fmt: skip
 """Modules that a guest has at no cost: what programs commonly import, and what needs a shared library."""
 
-_ENVIRONMENT: Final = {
-    "PYTHONHASHSEED": "0",
-    "LANG": "C.UTF-8",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
+_ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"}
+_THREADS_OF: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _TWIN_ENVIRONMENT: Final = {
-    **_ENVIRONMENT,
     "PYTHONHASHSEED": "4157",  # any but the usual one: sets and dictionaries of texts get another order
     "PYTHONMALLOC": "malloc",  # objects lie elsewhere and in another order, even where the kernel moves nothing
 }
@@ -52,9 +47,11 @@ _ANSWER_S: Final = 20.0  # a fork or a wait4 takes milliseconds
 _PACKET: Final = 1 << 20
 _SOURCE_BYTES: Final = 1 << 17  # within the kernel's default buffer of 208 KiB; a longer source is compiled per guest
 _BOOTSTRAP: Final = """
-import json, socket, types
+import json, socket, sys, types
 control = socket.socket(fileno=0)
 settings = json.loads(control.recv(1 << 20))
+if settings.pop("python") != list(sys.version_info[:2]):
+    sys.exit("the sandbox has Python %d.%d, which is not the version that runs Thekla" % sys.version_info[:2])
 modules = {}
 for name, text in settings.pop("sources").items():
     modules[name] = types.ModuleType(name)
@@ -111,58 +108,81 @@ class Reaped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Wheels:
-    """Where the declared wheels lie."""
+class ZygoteKind:
+    """What the guests of a zygote have in common.
 
-    entries: Mapping[str, str] = field(default_factory=dict)
-    metadata: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
+    Args:
+        wheels: Distributions that they may import besides the standard library.
+        threads: How many each may run.
+        twin: Whether they have another hash seed and address layout than usual.
+    """
+
+    wheels: tuple[str, ...] = ()
+    threads: int = 1
+    twin: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All that the zygote and its guests find in their environment."""
+        threads = dict.fromkeys(_THREADS_OF, str(self.threads))
+        # An arena per thread would take 64 MiB of a guest's address space each.
+        arenas = {} if self.threads == 1 else {"MALLOC_ARENA_MAX": "1"}
+        return _ENVIRONMENT | threads | arenas | (_TWIN_ENVIRONMENT if self.twin else {})
 
 
 class Zygote:
     """A running zygote; safe to use from several threads.
 
     Args:
-        wheels: Distributions that its guests may import besides the standard library.
         namespaces: Whether to use namespaces where they can be had.
-        twin: Whether its guests have another hash seed and address layout than usual.
+        landlock: Whether to require Landlock; without it guests can read what their user can read.
+        enclosure: What it is started in.
 
     Raises:
-        SandboxError: It cannot be started with all that the strict tier needs.
+        SandboxError: It cannot be started with all that is asked for.
     """
 
-    def __init__(self, wheels: tuple[str, ...] = (), *, namespaces: bool = True, twin: bool = False) -> None:
+    def __init__(
+        self,
+        kind: ZygoteKind | None = None,
+        *,
+        namespaces: bool = True,
+        landlock: bool = True,
+        enclosure: Enclosure | None = None,
+    ) -> None:
+        kind, enclosure = kind or ZygoteKind(), enclosure or Bare()
         architecture = platform.machine()
         if sys.platform != "linux" or architecture not in seccomp.ARCHITECTURES:
             raise SandboxError(
-                f"the strict sandbox needs Linux on {' or '.join(seccomp.ARCHITECTURES)}, found {sys.platform} on "
+                f"the sandbox needs Linux on {' or '.join(seccomp.ARCHITECTURES)}, found {sys.platform} on "
                 f"{architecture}; run: thekla doctor"
             )
         self._lock = threading.Lock()
         self._prepared: set[str] = set()
+        self._enclosure = enclosure
+        wheels = locate_wheels(kind.wheels)
+        dies = threading.current_thread() is threading.main_thread()
         self._settings = {
+            "python": sys.version_info[:2],
             "sources": _sources(),
             "preload": PRELOADED,
-            "wheels": vars(_locate_wheels(wheels)),
+            "wheels": vars(wheels),
             "uids": _UIDS,
-            "filter": seccomp.build_filter(architecture).hex(),
-            "die_with_parent": threading.current_thread() is threading.main_thread(),
-            "namespaces": namespaces,
+            "filter": seccomp.build_filter(architecture, threads=kind.threads > 1).hex(),
+            "threads": kind.threads,
+            "die_with_parent": dies,
+            "namespaces": namespaces and not enclosure.namespaces,
+            "landlock": landlock,
         }
-        self._control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        launch = Launch(
+            arguments=("-s", "-S", "-P", "-B", "-c", _BOOTSTRAP),
+            environment=kind.environment,
+            readable=wheels.files,
+            dies_with_parent=dies,
+            uid=_UIDS[0],
+        )
+        self._process, self._control = enclosure.start(launch)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PACKET)
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-S", "-P", "-B", "-c", _BOOTSTRAP],
-                stdin=inner.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=_TWIN_ENVIRONMENT if twin else _ENVIRONMENT,
-                cwd="/",
-            )
-        finally:
-            inner.close()
         self.features = self._start()
 
     @property
@@ -218,9 +238,9 @@ class Zygote:
         """End the zygote and with it all of its guests."""
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.2)
+            self._process.wait(self._enclosure.exit_s)
         if self._process.poll() is None:
-            self._process.kill()
+            self._enclosure.kill(self._process)
             self._process.wait()
         if self._process.stderr is not None:
             self._process.stderr.close()
@@ -229,14 +249,17 @@ class Zygote:
         try:
             answer, _ = self._ask(self._settings, [], timeout_s=_START_S)
         except SandboxError as error:
-            self._process.kill()
-            _, text = self._process.communicate()
             self._control.close()
+            self._enclosure.kill(self._process)
+            _, text = self._process.communicate()
             # None: its last words are in `error` already, and the pipe, which does not block any more, is still open
             last = (text or b"").decode("utf-8", "replace").strip().splitlines()[-1:] or [str(error)]
-            raise SandboxError(f"the strict sandbox cannot start: {last[0]}; run: thekla doctor") from None
+            raise SandboxError(f"the sandbox cannot start: {last[0]}; run: thekla doctor") from None
         lists = {name: tuple(answer[name]) for name in ("namespaces", "path", "modules")}
-        return Features(**{**answer, **lists})
+        features = Features(**{**answer, **lists})
+        if self._enclosure.namespaces:
+            return replace(features, namespaces=self._enclosure.namespaces, enclosed=True, missing="")
+        return features
 
     def _ask(
         self, order: Mapping[str, Any], fds: list[int], *, timeout_s: float = _ANSWER_S
@@ -273,35 +296,3 @@ def _pid_of(pidfd: int) -> int:
         if line.startswith("Pid:"):
             return int(line.split()[1])
     raise SandboxError("the kernel does not tell a guest's process id in /proc/self/fdinfo; run: thekla doctor")
-
-
-def _locate_wheels(names: tuple[str, ...]) -> _Wheels:
-    entries: dict[str, str] = {}
-    metadata: list[str] = []
-    files: set[str] = set()
-    for name in names:
-        try:
-            distribution = importlib.metadata.distribution(name)
-        except importlib.metadata.PackageNotFoundError:
-            raise SandboxError(
-                f"the interface declares the wheel {name!r}, which is not installed; run: pip install {name}"
-            ) from None
-        tops = {file.parts[0] for file in distribution.files or () if ".." not in file.parts}
-        for top in sorted(tops - {"__pycache__", "bin"}):
-            place = str(distribution.locate_file(top))
-            if not os.path.exists(place) or top.endswith(".pth"):
-                continue
-            files.add(place)
-            if top.endswith(".dist-info"):
-                metadata.append(place)
-            elif (module := _module_name(top, place)) is not None:
-                entries[module] = place
-    modules = sorted(entries)
-    extra = [f"{module}.random" for module in modules if module == "numpy"]
-    return _Wheels(entries=entries, metadata=tuple(metadata), files=tuple(sorted(files)), modules=(*modules, *extra))
-
-
-def _module_name(top: str, place: str) -> str | None:
-    if os.path.isdir(place):
-        return top if os.path.exists(os.path.join(place, "__init__.py")) else None
-    return top.partition(".")[0] if top.endswith((".py", ".so")) else None

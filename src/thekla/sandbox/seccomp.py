@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-__all__ = ["ALLOWED", "ALLOWED_ARGUMENTS", "ARCHITECTURES", "FATAL", "build_filter"]
+__all__ = [
+    "ALLOWED",
+    "ARCHITECTURES",
+    "CONDITIONAL",
+    "FATAL",
+    "FLAGS_OF_A_THREAD",
+    "Condition",
+    "build_filter",
+]
 
 ARCHITECTURES: Mapping[str, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_*
 
@@ -22,13 +31,13 @@ ALLOWED: Mapping[str, Mapping[str, int]] = {
         "getcwd": 79, "readlink": 89, "gettimeofday": 96, "getrusage": 98, "times": 100, "getuid": 102,
         "getgid": 104, "geteuid": 107, "getegid": 108, "getppid": 110, "sigaltstack": 131, "gettid": 186,
         "time": 201, "futex": 202, "sched_getaffinity": 204, "getdents64": 217, "restart_syscall": 219,
-        "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231, "open": 2,
-        "openat": 257, "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271,
+        "clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230, "exit_group": 231,
+        "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "pselect6": 270, "ppoll": 271,
         "set_robust_list": 273, "dup3": 292, "getcpu": 309, "statx": 332, "rseq": 334, "close_range": 436,
         "faccessat2": 439,
     },
     "aarch64": {
-        "getcwd": 17, "dup": 23, "dup3": 24, "faccessat": 48, "openat": 56, "close": 57, "getdents64": 61,
+        "getcwd": 17, "dup": 23, "dup3": 24, "faccessat": 48, "close": 57, "getdents64": 61,
         "lseek": 62, "read": 63, "write": 64, "readv": 65, "writev": 66, "pread64": 67, "pselect6": 72, "ppoll": 73,
         "readlinkat": 78, "newfstatat": 79, "fstat": 80, "exit": 93, "exit_group": 94, "futex": 98,
         "set_robust_list": 99, "nanosleep": 101, "clock_gettime": 113, "clock_getres": 114, "clock_nanosleep": 115,
@@ -41,12 +50,45 @@ ALLOWED: Mapping[str, Mapping[str, int]] = {
     },
 }  # fmt: skip
 
-ALLOWED_ARGUMENTS: Mapping[str, Mapping[int, tuple[int, ...]]] = {
-    # number -> values of the second argument. fcntl: F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; no owner, no locks
-    # (a lock is a channel between guests). ioctl: TCGETS, FIONCLEX, FIOCLEX, as Python's `open` and `isatty` ask.
-    "x86_64": {72: (1, 2, 3, 1030), 16: (0x5401, 0x5450, 0x5451)},
-    "aarch64": {25: (1, 2, 3, 1030), 29: (0x5401, 0x5450, 0x5451)},
+FLAGS_OF_A_THREAD = (0x3D0F00, 0x7D0F00)
+"""The flags by which glibc and musl make a thread: everything is shared, and nothing is new but the thread."""
+
+_NO_SUCH_CALL = {
+    "x86_64": {"clone3": 435},
+    "aarch64": {"clone3": 435},
+}  # where threads are allowed: libc then uses clone
+_CLONE = {"x86_64": 56, "aarch64": 220}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """On which value of an argument a call is allowed; the kernel reads these arguments as 32 bits.
+
+    Args:
+        argument: Which one, from 0.
+        values: The values that are allowed.
+        mask: The bits that are looked at.
+    """
+
+    argument: int
+    values: tuple[int, ...]
+    mask: int = 0xFFFFFFFF
+
+
+# fcntl: F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC; no owner, no locks (a lock is a channel between guests).
+# ioctl: TCGETS, FIONCLEX, FIOCLEX, as Python's `open` and `isatty` ask. open: not for writing (O_ACCMODE, O_CREAT,
+# O_TRUNC, O_TMPFILE), whatever Landlock says of the file.
+_FCNTL = Condition(argument=1, values=(1, 2, 3, 1030))
+_IOCTL = Condition(argument=1, values=(0x5401, 0x5450, 0x5451))
+_WRITING = 0o3 | 0o100 | 0o1000 | 0o20000000
+_OPEN = Condition(argument=1, values=(0,), mask=_WRITING)
+_OPENAT = Condition(argument=2, values=(0,), mask=_WRITING)
+
+CONDITIONAL: Mapping[str, Mapping[int, Condition]] = {
+    "x86_64": {72: _FCNTL, 16: _IOCTL, 2: _OPEN, 257: _OPENAT},
+    "aarch64": {25: _FCNTL, 29: _IOCTL, 56: _OPENAT},
 }
+"""Calls that are allowed with some values of an argument, by number."""
 
 FATAL: Mapping[str, Mapping[str, int]] = {
     "x86_64": {
@@ -72,18 +114,22 @@ FATAL: Mapping[str, Mapping[str, int]] = {
 }  # fmt: skip
 
 _LOAD, _JUMP, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x05, 0x15, 0x35, 0x06
-_NUMBER_AT, _ARCHITECTURE_AT, _SECOND_ARGUMENT_AT = 0, 4, 24  # offsets in struct seccomp_data
-_ALLOW, _FAIL, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # EPERM is 1
+_AND = 0x54
+_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16  # offsets in struct seccomp_data
+_ALLOW, _FAIL, _UNKNOWN, _KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000  # EPERM is 1, ENOSYS 38
 _X32_BIT = 0x40000000
 
 _Instruction = tuple[int, int, int, int]
 
 
-def build_filter(architecture: str) -> bytes:
+def build_filter(architecture: str, *, threads: bool = False) -> bytes:
     """The filter as an array of `struct sock_filter`, for `x86_64` or `aarch64`.
 
     A tree over ranges of numbers: when a filter is installed the kernel runs it once per number, which takes 0.4 ms
     for a list of comparisons and far less for a tree.
+
+    Args:
+        threads: Whether threads may be made; processes never may.
 
     Raises:
         KeyError: There is no table for the architecture.
@@ -93,8 +139,13 @@ def build_filter(architecture: str) -> bytes:
         actions[number] = [(_RETURN, 0, 0, _ALLOW)]
     for number in FATAL[architecture].values():
         actions[number] = [(_RETURN, 0, 0, _KILL)]
-    for number, values in ALLOWED_ARGUMENTS[architecture].items():
-        actions[number] = _by_second_argument(values)
+    conditional = dict(CONDITIONAL[architecture])
+    if threads:
+        conditional[_CLONE[architecture]] = Condition(argument=0, values=FLAGS_OF_A_THREAD)
+        for number in _NO_SUCH_CALL[architecture].values():
+            actions[number] = [(_RETURN, 0, 0, _UNKNOWN)]
+    for number, condition in conditional.items():
+        actions[number] = _if(condition)
     code = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_JUMP_EQUAL, 1, 0, ARCHITECTURES[architecture]),
@@ -105,10 +156,9 @@ def build_filter(architecture: str) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _by_second_argument(values: tuple[int, ...]) -> list[_Instruction]:
-    # The kernel reads these arguments as 32 bits; so does the filter.
-    code: list[_Instruction] = [(_LOAD, 0, 0, _SECOND_ARGUMENT_AT)]
-    for value in values:
+def _if(condition: Condition) -> list[_Instruction]:
+    code: list[_Instruction] = [(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * condition.argument), (_AND, 0, 0, condition.mask)]
+    for value in condition.values:
         code += [(_JUMP_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
     return [*code, (_RETURN, 0, 0, _FAIL)]
 

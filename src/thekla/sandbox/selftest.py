@@ -7,7 +7,7 @@ import importlib.resources
 import os
 import tempfile
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from thekla.core.errors import GuestFault, SandboxError
@@ -80,11 +80,14 @@ def attacks_on(canary: str) -> Sequence[Attack]:
     )
 
 
-def probe(sandbox: Sandbox, *, quick: bool = False, only: Container[str] | None = None) -> tuple[Probe, ...]:
+def probe(
+    sandbox: Sandbox, *, quick: bool = False, conceded: Container[str] = (), only: Container[str] | None = None
+) -> tuple[Probe, ...]:
     """What became of each attack; a fresh guest follows each one that a guest did not survive.
 
     Args:
         quick: Only one attack per mechanism.
+        conceded: Names of the attacks that the tier does not claim to stop.
         only: Names of the attacks to try; None for all.
 
     Raises:
@@ -92,7 +95,8 @@ def probe(sandbox: Sandbox, *, quick: bool = False, only: Container[str] | None 
     """
     with _canary() as path, _Attacker(sandbox) as attacker:
         wanted = [a for a in attacks_on(path) if (a.quick or not quick) and (only is None or a.name in only)]
-        return tuple(attacker.attempt(attack) for attack in wanted)
+        claimed = [replace(a, decisive=False) if a.name in conceded else a for a in wanted]
+        return tuple(attacker.attempt(attack) for attack in claimed)
 
 
 def require(probes: Sequence[Probe], *, tier: str) -> None:

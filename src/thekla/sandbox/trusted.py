@@ -10,8 +10,8 @@ import resource
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import Limits, Usage
@@ -21,8 +21,11 @@ from thekla.core.values import Value
 from thekla.sandbox import wire
 from thekla.sandbox.inside import data, runtime
 from thekla.sandbox.order import order_of, within
+from thekla.sandbox.packing import Layout, Number, PackedFunction
 
 __all__ = ["TrustedGuest", "TrustedSandbox"]
+
+_T = TypeVar("_T")
 
 
 class _HostFailed(BaseException):
@@ -50,6 +53,7 @@ class TrustedGuest:
         self._usage: Usage | None = None
         self._files = dict(program.files)
         self._loaded: runtime.Loaded | None = None
+        self._packed: list[Callable[[bytes], runtime.Packed]] = []
         order = order_of(program, interface, limits, seed)
         self._answer(functools.partial(self._load, order), frame_bytes=math.inf)
 
@@ -61,14 +65,32 @@ class TrustedGuest:
             SandboxError: The guest is closed.
             ValueError: An argument is no plain data, or too large for a frame.
         """
-        if self._ended is not None:
-            raise GuestFault(self._ended.kind, self._ended.message, self._ended.traceback)
-        if self._usage is not None or self._loaded is None:
-            raise SandboxError("the guest is closed; open a new one")
-        frame_bytes = self._limits.frame_kib * 1024
-        body = within(wire.encode([name, list(args)]), frame_bytes)
-        _, plain = data.decode(body.decode("utf-8"), self._make_array)
-        return self._answer(functools.partial(self._loaded.call, name, plain), frame_bytes=frame_bytes)
+        return self._plain_call(self._check_open().call, name, list(args))
+
+    def call_many(self, name: str, rows: Sequence[Sequence[Value]]) -> list[Value]:
+        """The answers of a function to several lists of arguments, in their order.
+
+        Raises:
+            GuestFault: As `call`; the first row that fails ends the guest.
+            SandboxError: The guest is closed.
+            ValueError: The rows are no plain data, or together too large for a frame.
+        """
+        answers = self._plain_call(self._check_open().call_many, name, [list(row) for row in rows])
+        assert isinstance(answers, list)  # one per row: it was made here
+        return answers
+
+    def packed(self, name: str, *, takes: str, gives: str) -> PackedFunction:
+        """A function of numbers that crosses as bare numbers; see the strict tier's.
+
+        Raises:
+            GuestFault: The program has no such function.
+            ValueError: A letter is unknown.
+        """
+        layout = Layout(takes=takes, gives=gives)
+        agree = functools.partial(runtime.agree, self._packed, self._check_open())
+        number = self._plain_call(agree, name, [takes, gives])
+        assert isinstance(number, int)
+        return PackedFunction(layout, number, self._exchange_packed)
 
     def serve(self, name: str, answer: Callable[..., Value]) -> None:
         """Let the program call back `name` during a call; an exception of `answer` ends the guest and passes on."""
@@ -95,19 +117,46 @@ class TrustedGuest:
             self._loaded = None
             self._modules.clear()
 
+    def _check_open(self) -> runtime.Loaded:
+        if self._ended is not None:
+            raise GuestFault(self._ended.kind, self._ended.message, self._ended.traceback)
+        if self._usage is not None or self._loaded is None:
+            raise SandboxError("the guest is closed; open a new one")
+        return self._loaded
+
+    def _plain_call(self, call: Callable[[str, Any], Any], name: str, args: list[Value]) -> Value:
+        frame_bytes = self._limits.frame_kib * 1024
+        body = within(wire.encode([name, args]), frame_bytes)
+        _, plain = data.decode(body.decode("utf-8"), self._make_array)
+        return self._answer(functools.partial(call, name, plain), frame_bytes=frame_bytes)
+
+    def _exchange_packed(
+        self, body: bytes, read: Callable[[bytes], list[tuple[Number, ...]]]
+    ) -> list[tuple[Number, ...]]:
+        self._check_open()
+        frame_bytes = self._limits.frame_kib * 1024
+        call = functools.partial(self._packed[body[1]], within(body, frame_bytes))
+
+        def packed(said: bytes) -> list[tuple[Number, ...]]:
+            if not said.startswith(data.PACKED):
+                wire.read_message(said)  # raises the fault that it is
+            return read(said)
+
+        return self._answered(call, packed, frame_bytes)
+
     def _load(self, order: Mapping[str, Any]) -> None:
         self._loaded = runtime.load(order, self._ask)
 
     def _answer(self, step: Callable[[], Any], *, frame_bytes: float) -> Value:
+        return self._answered(step, _read_answer, frame_bytes)
+
+    def _answered(self, step: Callable[[], Any], read: Callable[[bytes], _T], frame_bytes: float) -> _T:
         try:
             body = self._run(step)
             self._check_limits()
             if len(body) > frame_bytes:
                 raise GuestFault("protocol", f"a message of {len(body)} bytes; at most {frame_bytes:.0f} may cross")
-            match wire.read_message(body):
-                case wire.Answer(value=value):
-                    return value
-            raise GuestFault("protocol", "the program gave no answer")
+            return read(body)
         except GuestFault as fault:
             self._ended = fault
             self.close()
@@ -119,7 +168,8 @@ class TrustedGuest:
     def _run(self, step: Callable[[], Any]) -> bytes:
         with self._on_stage():
             try:
-                return data.encode([data.ANSWER, step()], runtime.as_array)
+                said = step()
+                return said if type(said) is runtime.Packed else data.encode([data.ANSWER, said], runtime.as_array)
             except data.NotPlain as error:
                 return data.encode([data.FAULT, "protocol", str(error), ""], runtime.as_array)
             except KeyboardInterrupt:
@@ -176,6 +226,13 @@ class TrustedGuest:
             raise GuestFault("cpu", f"used up its {self._limits.cpu_s:g} s of CPU time")
         if time.monotonic() - self._started > self._limits.wall_s:
             raise GuestFault("timeout", f"used up its {self._limits.wall_s:g} s of wall time")
+
+
+def _read_answer(body: bytes) -> Value:
+    match wire.read_message(body):
+        case wire.Answer(value=value):
+            return value
+    raise GuestFault("protocol", "the program gave no answer")
 
 
 class TrustedSandbox:

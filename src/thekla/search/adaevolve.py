@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from random import Random
 
 from thekla.core.problem import Problem
@@ -24,6 +25,7 @@ _NEAREST = 5  # neighbours that novelty is a mean over
 _PROTECTED = 0.2  # share of an archive, by score, that no newcomer replaces
 _VISITS = 3  # of an island before the bandit may pass it over
 _QUARTER = 0.25  # of an archive, by score, that exploitation draws from
+_PAIRS = 4096  # distances that are kept
 _USES = 2  # proposals in a row for one tactic
 
 
@@ -114,6 +116,7 @@ class AdaEvolve(RankedStrategy):
         self._threshold = paradigm_threshold
         self._bandit = TacticBandit()
         self._tactic, self._uses = "", 0
+        self._apart = lru_cache(maxsize=_PAIRS)(jaccard)  # programs of an archive meet again at every ticket
 
     def idle_within(self, evaluations: int) -> list[str]:
         if len(self._islands) > 1 and evaluations < self._migrate_every:
@@ -128,7 +131,7 @@ class AdaEvolve(RankedStrategy):
             route["tactic"] = self._next_tactic()
             others = [elite for elite, _ in island.archive[: self._context]]
             return self._ticket([self._ranking[0]], others, hints=[TACTICS[self._tactic]], route=route)
-        archive = island.archive or [(self._ranking[0], outline(self._ranking[0].candidate.program.text))]
+        archive = island.archive or [_entry(self._ranking[0])]
         parent, text = self._parent(archive, self._intensity_of(island), rng)
         return self._ticket([parent], self._shown(archive, text), route=route)
 
@@ -136,7 +139,7 @@ class AdaEvolve(RankedStrategy):
         if planted(told):
             if elite is not None:
                 for island in self._islands:
-                    self._admit(island, elite)
+                    self._admit(island, _entry(elite))
                     island.best = max(elite.gain, island.best if island.best is not None else elite.gain)
             return
         self._told += 1
@@ -150,7 +153,7 @@ class AdaEvolve(RankedStrategy):
             if isinstance(tactic, str):
                 self._bandit.paid(tactic)
         island = self._islands[number]
-        if elite is not None and self._admit(island, elite):
+        if elite is not None and self._admit(island, _entry(elite)):
             self._record(island, elite.gain)
         if self._told % self._migrate_every == 0:
             self._migrate()
@@ -187,24 +190,28 @@ class AdaEvolve(RankedStrategy):
         exploit_below = intensity + 0.7 * (1 - intensity)
         explore = draw < intensity or (draw >= exploit_below and rng.random() < 0.5)
         if explore and len(archive) > 1:
-            return rng.choices(archive, [_novelty(entry, archive) + _EPSILON for entry in archive])[0]
+            return rng.choices(archive, [self._novelty(entry, archive) + _EPSILON for entry in archive])[0]
         return rng.choice(archive[: max(1, math.ceil(len(archive) * _QUARTER))])
+
+    def _novelty(self, entry: tuple[Elite, Outline], archive: Sequence[tuple[Elite, Outline]]) -> float:
+        """Mean distance to the nearest others."""
+        distances = sorted(self._apart(entry[1], text) for elite, text in archive if elite is not entry[0])[:_NEAREST]
+        return sum(distances) / len(distances) if distances else 0.0
 
     def _shown(self, archive: Sequence[tuple[Elite, Outline]], parent: Outline) -> list[Elite]:
         """Local programs of the better half that are least like the parent, then the best of all."""
         local = math.floor(0.6 * self._context)
         half = archive[: max(1, len(archive) // 2)]
-        distant = sorted(half, key=lambda entry: -jaccard(entry[1], parent))[:local]
+        distant = sorted(half, key=lambda entry: -self._apart(entry[1], parent))[:local]
         best = [self._ranking[rank] for rank in range(min(self._context - len(distant), len(self._ranking)))]
         return [*(elite for elite, _ in distant), *best]
 
-    def _admit(self, island: _Island, elite: Elite) -> bool:
+    def _admit(self, island: _Island, entry: tuple[Elite, Outline]) -> bool:
         """Enter the archive, which is kept best first; returns whether it did."""
-        entry = (elite, outline(elite.candidate.program.text))
         if len(island.archive) >= self._archive:
             protected = max(1, int(self._archive * _PROTECTED))
-            victim = min(island.archive[protected:], key=lambda other: jaccard(other[1], entry[1]), default=None)
-            if victim is None or victim[0].gain >= elite.gain:
+            victim = min(island.archive[protected:], key=lambda other: self._apart(other[1], entry[1]), default=None)
+            if victim is None or victim[0].gain >= entry[0].gain:
                 return False
             island.archive.remove(victim)
         island.archive = sorted([*island.archive, entry], key=lambda other: -other[0].gain)
@@ -224,14 +231,14 @@ class AdaEvolve(RankedStrategy):
     def _migrate(self) -> None:
         """Copy the best of each island to the next; all leave before any arrives."""
         moves = [
-            ((number + 1) % len(self._islands), elite)
+            ((number + 1) % len(self._islands), entry)
             for number, island in enumerate(self._islands)
-            for elite, _ in island.archive[: self._migrants]
+            for entry in island.archive[: self._migrants]
         ]
-        for target, elite in moves:
-            island = self._islands[target]
+        for target, entry in moves:
+            island, elite = self._islands[target], entry[0]
             texts = {other.candidate.program.id for other, _ in island.archive}
-            if elite.candidate.program.id in texts or not self._admit(island, elite):
+            if elite.candidate.program.id in texts or not self._admit(island, entry):
                 continue
             island.improve(elite.gain, self._decay)
 
@@ -242,11 +249,9 @@ class AdaEvolve(RankedStrategy):
             self._spawned_at = self._told
             island = _Island(best=self._ranking[0].gain)
             for rank in range(min(self._migrants, len(self._ranking))):
-                self._admit(island, self._ranking[rank])
+                self._admit(island, _entry(self._ranking[rank]))
             self._islands.append(island)
 
 
-def _novelty(entry: tuple[Elite, Outline], archive: Sequence[tuple[Elite, Outline]]) -> float:
-    """Mean distance to the nearest others."""
-    distances = sorted(jaccard(entry[1], text) for elite, text in archive if elite is not entry[0])[:_NEAREST]
-    return sum(distances) / len(distances) if distances else 0.0
+def _entry(elite: Elite) -> tuple[Elite, Outline]:
+    return elite, outline(elite.candidate.program.text)

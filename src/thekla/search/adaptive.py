@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from random import Random
 
 from thekla.core.evaluation import Failed, FailureKind
-from thekla.core.problem import Problem
+from thekla.core.problem import Problem, Split
 from thekla.core.run import SEED, Ticket, Told
 from thekla.core.values import Data
 from thekla.search.distance import Outline, jaccard, outline
@@ -25,6 +25,7 @@ _POOL = 200  # latest scored programs from which a second line may start
 _LOOKED_AT = 8  # of these, for each new line
 _DIFFERS = 0.05  # distance from which on a program counts as another structure
 _SIDE_SHARE = 0.7  # of the tickets, while the main line stands still
+_FORGIVEN = 2  # second lines that may lead nowhere before the next get half of that share
 _TACTIC_SHARE = 0.5  # of the main line's tickets, while it stands still
 _BARREN = 4  # tickets in a row without a new program, after which another parent is taken
 _SHOWN = 5  # lines of text that a hint may quote
@@ -37,9 +38,11 @@ class Thekla(RankedStrategy):
     problems. Each of the other mechanisms starts from a sign that climbing has ended, and can be switched off:
 
     Args:
-        evaluations: The budget; patience is 8 % of it, between 10 and 60 outcomes.
-        second_line: Open a second line at the program that is farthest by structure from all lines so far, and let it
-            climb undisturbed by better programs until it overtakes the main line or stands still itself.
+        evaluations: The budget; patience is 8 % of it, between 10 and 60 evaluations of the main line or outcomes of
+            another.
+        second_line: Open a second line at a good program that differs in structure from all lines so far, and let it
+            climb undisturbed by better programs until it overtakes the main line or stands still itself. The more of
+            them have led nowhere, the fewer tickets the next one gets.
         tactics: Ask for something else by a hint; a bandit chooses which.
         complement: Show the programs that are best on instances where the parent is not.
         suppress: Leave a parent for an earlier one while its children are duplicates, and name the lines that an
@@ -82,12 +85,13 @@ class Thekla(RankedStrategy):
         self._removed: dict[str, None] = {}
         self._waiting: deque[Elite] = deque()  # seeds that have not had their line yet
         self._diverse_seeds = diverse_seeds
+        self._failed = 0  # second lines that led nowhere since one took over
 
     def _choose(self, rng: Random) -> Ticket:
         self._keep_lines(rng)
         main, side = self._lines[self._roles[_MAIN]], self._side
         role = _MAIN
-        if side is not None and rng.random() < (_SIDE_SHARE if main.stalled else 1 - _SIDE_SHARE):
+        if side is not None and rng.random() < self._side_share(main):
             role = _SIDE
         line = self._lines[self._roles[role]]
         route: dict[str, Data] = {"line": self._roles[role]}
@@ -112,12 +116,22 @@ class Thekla(RankedStrategy):
         number = told.ticket.route.get("line")
         line = self._lines.get(number) if isinstance(number, int) else None
         before = line.head if line is not None else None
-        if line is not None and line.offer(elite, new=not duplicate) and elite is not None and before is not None:
+        counts = number != self._roles.get(_MAIN) or _is_evaluation(told)
+        if (
+            line is not None
+            and line.offer(elite, new=not duplicate, counts=counts)
+            and elite is not None
+            and before is not None
+        ):
             self._improved(told, before, elite)
         elif elite is not None and _MAIN in self._roles:
             main = self._lines[self._roles[_MAIN]]
             if elite.gain > main.head.gain:  # of a line that is closed
                 main.offer(elite, new=True)
+
+    def _side_share(self, main: Line) -> float:
+        """The share of tickets for the second line: the less the more of them have led nowhere."""
+        return (_SIDE_SHARE if main.stalled else 1 - _SIDE_SHARE) * _FORGIVEN / (_FORGIVEN + self._failed)
 
     @property
     def _side(self) -> Line | None:
@@ -153,7 +167,9 @@ class Thekla(RankedStrategy):
             self._visited.append(outline(main.best.candidate.program.text))
             self._lines.pop(self._roles[_MAIN])
             self._roles = {_MAIN: self._roles[_SIDE]}
+            self._failed = 0
         elif side is not None and side.stalled:
+            self._failed += 1
             self._visited.append(outline(side.best.candidate.program.text))
             self._lines.pop(self._roles.pop(_SIDE))
         if self._side is not None:
@@ -161,20 +177,24 @@ class Thekla(RankedStrategy):
         if self._waiting and self._diverse_seeds:
             self._open(_SIDE, self._waiting.popleft())
         elif self._second_line and self._asked >= self._look_at and self._lines[self._roles[_MAIN]].stalled:
-            start = self._farthest(rng)
+            start = self._other(rng)
             if start is not None:
                 self._open(_SIDE, start)
             else:  # looking costs the reading of some programs, and what was not there is not there at once
                 self._look_at = self._asked + self._patience
 
-    def _farthest(self, rng: Random) -> Elite | None:
-        """Of some of the latest programs the one that is least like the lines so far; None if all are like them."""
+    def _other(self, rng: Random) -> Elite | None:
+        """Of some of the latest programs the best one that is unlike all lines so far; None if all are like them.
+
+        What is farthest is most often broken: second lines from there cost the mutator on `lakehouse` a third of its
+        tickets and led nowhere.
+        """
         known = [*self._visited[-_LOOKED_AT:], outline(self._lines[self._roles[_MAIN]].head.candidate.program.text)]
         drawn = rng.sample(range(len(self._pool)), min(_LOOKED_AT, len(self._pool)))
         texts = {place: outline(self._pool[place].candidate.program.text) for place in drawn}
         far = {place: min(jaccard(text, other) for other in known) for place, text in texts.items()}
         differing = [place for place in drawn if far[place] >= _DIFFERS]
-        return self._pool[max(differing, key=lambda place: (far[place], self._pool[place].gain))] if differing else None
+        return self._pool[max(differing, key=lambda place: (self._pool[place].gain, far[place]))] if differing else None
 
     def _parent(self, line: Line, rng: Random) -> Elite:
         """The line's head, or an earlier one while the head brings nothing new."""
@@ -211,3 +231,8 @@ class Thekla(RankedStrategy):
         if self._suppress and self._removed:
             quoted = "\n".join(f"    {text}" for text in self._removed)
             yield f"Taking these lines out was an improvement; do not bring them back:\n{quoted}"
+
+
+def _is_evaluation(told: Told) -> bool:
+    """Whether the outcome used the budget: a program that no check stopped before the train split."""
+    return not (isinstance(told.outcome, Failed) and told.outcome.stage != Split.TRAIN)

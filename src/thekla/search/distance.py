@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from thekla.core.evaluation import Scored
 from thekla.core.problem import Objective
@@ -16,18 +17,27 @@ Outline = frozenset[str]
 
 _NUMBER = re.compile(r"\b\d[\w.]*")
 _COMMENT = re.compile(r"#.*")
+_EMPTY = frozenset({""})
 
 
 def outline(text: str) -> Outline:
-    """The lines of a program without blanks and comments, and with all numbers alike: constants do not count."""
-    bare = _COMMENT.sub("", text) if "#" in text else text
-    return frozenset(_NUMBER.sub("0", bare).replace(" ", "").replace("\t", "").split("\n")) - {""}
+    """The lines of a program without blanks and comments, and with all numbers alike: constants do not count.
+
+    Programs of a search share most of their lines, so each line is looked at once.
+    """
+    return frozenset(map(_bare, text.split("\n"))) - _EMPTY
 
 
 def jaccard(one: Outline, other: Outline) -> float:
     """1 minus the share of what both have in what either has; 0 for equal sets."""
-    either = len(one | other)
-    return 1 - len(one & other) / either if either else 0.0
+    both = len(one & other)
+    either = len(one) + len(other) - both
+    return 1 - both / either if either else 0.0
+
+
+@lru_cache(maxsize=32_768)  # about ten megabytes
+def _bare(line: str) -> str:
+    return _NUMBER.sub("0", _COMMENT.sub("", line)).replace(" ", "").replace("\t", "")
 
 
 def instance_gains(outcome: Scored, objective: Objective) -> dict[str, float]:

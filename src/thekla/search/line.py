@@ -44,12 +44,13 @@ class Line:
         """The heads before this one, latest last."""
         return list(self._earlier)
 
-    def offer(self, elite: Elite | None, *, new: bool) -> bool:
+    def offer(self, elite: Elite | None, *, new: bool, counts: bool = True) -> bool:
         """Take note of an outcome; returns whether it is the new head.
 
         Args:
             elite: The scored child, None if it has no score.
             new: Whether the answer was a program that had not been seen.
+            counts: Whether the outcome uses up patience.
         """
         self._barren = 0 if new else self._barren + 1
         taken = elite is not None and elite.gain >= self.head.gain
@@ -59,5 +60,6 @@ class Line:
             self.members.add(elite.candidate.id)
             if elite.gain > self.best.gain:
                 self.best = elite
-        self._recent.append(self.best.gain)
+        if counts or taken:
+            self._recent.append(self.best.gain)
         return taken

@@ -13,9 +13,10 @@ from thekla.core.errors import GuestFault
 from thekla.core.evaluation import Limits, Usage
 from thekla.core.problem import Interface
 from thekla.core.program import Program
+from thekla.core.protocols import Guest
 from thekla.core.values import Value
 
-__all__ = ["InProcessGuest", "InProcessSandbox"]
+__all__ = ["ClockedGuest", "InProcessGuest", "InProcessSandbox"]
 
 
 class InProcessGuest:
@@ -80,3 +81,31 @@ class InProcessSandbox:
 
     def close(self) -> None:
         return None
+
+
+class ClockedGuest:
+    """A guest whose every call takes as many CPU seconds as it is told, whatever it truly takes.
+
+    Args:
+        inner: Answers the calls.
+        call_s: CPU seconds of a call.
+    """
+
+    def __init__(self, inner: Guest, call_s: float) -> None:
+        self._inner = inner
+        self._call_s = call_s
+        self._calls = 0
+
+    def call(self, name: str, *args: Value) -> Value:
+        self._calls += 1
+        return self._inner.call(name, *args)
+
+    def serve(self, name: str, answer: Callable[..., Value]) -> None:
+        self._inner.serve(name, answer)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(cpu_s=self._calls * self._call_s)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
-from thekla.core.errors import GuestFault
+import pytest
+
+from thekla.core.errors import GuestFault, ProblemError, SandboxError
 from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
-from thekla.core.protocols import ProblemPackage, Sandbox
-from thekla.testing.guests import InProcessSandbox
+from thekla.core.protocols import PairedReferee, ProblemPackage, Sandbox
+from thekla.testing.guests import ClockedGuest, InProcessSandbox
 
-__all__ = ["ProblemPackageConformance", "RefereeConformance"]
+__all__ = ["PairedRefereeConformance", "ProblemPackageConformance", "RefereeConformance"]
 
 
 class RefereeConformance(ABC):
@@ -162,3 +165,93 @@ class ProblemPackageConformance(RefereeConformance):
         assert one.problem == other.problem
         assert one.evaluator_digest == other.evaluator_digest
         assert len(one.evaluator_digest) == 64
+
+
+class PairedRefereeConformance(ABC):
+    """What a referee promises that compares a program with a reference, each in a guest of its own.
+
+    Subclass it, give it a package whose referee is one, and pytest runs it. Clocks are fakes: every call of a guest
+    takes as long as the test says, so a comparison of CPU time comes out alike on every machine.
+    """
+
+    @abstractmethod
+    def package(self) -> ProblemPackage:
+        """The package under test."""
+
+    def sandbox(self) -> Sandbox:
+        """Where programs run; in this process unless told otherwise."""
+        return InProcessSandbox()
+
+    def sample(self) -> Instance:
+        """The instance to compare on; one that ends quickly."""
+        problem = self.package().problem
+        staged = [instance for stage in problem.stages for instance in stage.instances]
+        return (staged or problem.instances[Split.TRAIN])[0]
+
+    def referee(self) -> PairedReferee:
+        """The referee under test."""
+        referee = self.package().referee
+        assert isinstance(referee, PairedReferee)
+        return referee
+
+    def compare(
+        self,
+        program: Program,
+        reference: Program | None = None,
+        *,
+        instance: Instance | None = None,
+        call_s: float = 1.0,
+    ) -> InstanceResult:
+        """What the referee says of a program whose calls take `call_s`, beside a reference whose calls take 1 s."""
+        package, referee, sandbox = self.package(), self.referee(), self.sandbox()
+        mine, its = (
+            ClockedGuest(sandbox.open(each, package.problem.interface, package.limits), seconds)
+            for each, seconds in ((program, call_s), (reference or referee.reference, 1.0))
+        )
+        try:
+            return referee.judge_beside(mine, its, instance or self.sample(), seed=0)
+        finally:
+            mine.close()
+            its.close()
+
+    def raising(self) -> Program:
+        """A program whose every function raises."""
+        functions = [function.name for function in self.package().problem.interface.functions]
+        text = "\n\n".join(f"def {name}(*arguments):\n    raise RuntimeError('on purpose')" for name in functions)
+        return Program.from_text(text + "\n")
+
+    def test_it_refuses_to_judge_a_program_alone(self) -> None:
+        package = self.package()
+        guest = self.sandbox().open(self.referee().reference, package.problem.interface, package.limits)
+        try:
+            with pytest.raises(ProblemError):
+                self.referee().judge(guest, self.sample(), seed=0)
+        finally:
+            guest.close()
+
+    def test_the_reference_beside_itself_and_every_seed_get_scores_and_declared_measures(self) -> None:
+        problem = self.package().problem
+        judged = {objective.name for objective in problem.objectives if objective.source == "referee"}
+        for program in (self.referee().reference, *problem.seeds):
+            result = self.compare(program)
+            assert result.fault is None, result.fault
+            assert set(result.scores) == judged
+            assert set(result.measures) <= {measure.name for measure in problem.measures}
+
+    def test_equal_guests_give_equal_results(self) -> None:
+        reference = self.referee().reference
+        assert self.compare(reference, call_s=0.5) == self.compare(reference, call_s=0.5)
+
+    def test_a_program_that_raises_gets_a_fault_and_no_score(self) -> None:
+        result = self.compare(self.raising())
+        assert result.fault is not None
+        assert "on purpose" in result.fault.message
+        assert not result.scores
+
+    def test_a_reference_that_raises_is_no_fault_of_the_program(self) -> None:
+        with pytest.raises(SandboxError, match="on purpose"):
+            self.compare(self.referee().reference, self.raising())
+
+    def test_feedback_on_a_holdout_is_empty(self) -> None:
+        sample = replace(self.sample(), split=Split.HOLDOUT)
+        assert self.compare(self.referee().reference, instance=sample).feedback == ""

@@ -12,7 +12,7 @@ from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import Limits
 from thekla.core.problem import Function, Interface, Parameter
 from thekla.core.program import Program
-from thekla.core.protocols import Guest, Sandbox
+from thekla.core.protocols import BatchGuest, Guest, Sandbox
 from thekla.core.values import Array, Value
 
 __all__ = ["ECHO", "LIMITS", "SandboxConformance", "fault_of", "interface_of"]
@@ -162,6 +162,73 @@ class SandboxConformance(ABC):
         guest.close()
         assert fault_of(sandbox, text, 1, interface=interface_of("f", given=("price",))).kind == "interface"
 
+    def test_many_calls_are_answered_in_their_order_by_one_guest(self, sandbox: Sandbox) -> None:
+        program = Program.from_text("seen = []\ndef f(x, y):\n    seen.append(x)\n    return [len(seen), x + y]\n")
+        guest = _batching(sandbox, program, parameters=2)
+        assert guest.call_many("f", [(1, 2), (3, 4)]) == [[1, 3], [2, 7]]
+        assert guest.call_many("f", []) == []
+        assert guest.call("f", 5, 6) == [3, 11]
+        guest.close()
+
+    def test_one_bad_row_ends_the_guest(self, sandbox: Sandbox) -> None:
+        guest = _batching(sandbox, Program.from_text("def f(x):\n    return 1 // x\n"))
+        with pytest.raises(GuestFault, match="ZeroDivisionError"):
+            guest.call_many("f", [[1], [0]])
+        with pytest.raises(GuestFault, match="ZeroDivisionError"):
+            guest.call("f", 1)
+
+    def test_packed_calls_carry_numbers_both_ways(self, sandbox: Sandbox) -> None:
+        program = Program.from_text(
+            "def f(x):\n    return -x\ndef g(n, r, b):\n    return n + 1, r / 2, not b\n"
+            "def h(x):\n    return f(ask_host(x))\n"
+        )
+        interface = Interface(functions=interface_of("f", "h").functions, names={"ask_host": "Any"})
+        guest = _batching(sandbox, program, interface=interface)
+        f = guest.packed("f", takes="q", gives="q")
+        assert [f(2**62), f(-1)] == [-(2**62), 1]
+        assert f.many([(1,), (2,), (3,)]) == [-1, -2, -3]
+        guest.serve("ask_host", lambda x: x * 10 if isinstance(x, int) else None)
+        assert guest.packed("h", takes="i", gives="d")(7) == -70.0
+        guest.close()
+        program = Program.from_text("def f(n, r, b):\n    return n + 1, r / 2, not b\n")
+        guest = _batching(sandbox, program, parameters=3)
+        f = guest.packed("f", takes="qd?", gives="qd?")
+        assert f(-5, 0.5, False) == (-4, 0.25, True)
+        assert f.many([(1, 1.0, True), (2, 3.0, False)]) == [(2, 0.5, False), (3, 1.5, True)]
+        assert guest.call("f", 1, 2.0, True) == [2, 1.0, False]
+        guest.close()
+
+    @pytest.mark.parametrize(
+        ("result", "gives", "says"),
+        [
+            ("float('nan')", "d", "not finite"),
+            ("1e300", "f", "fit|finite"),
+            ("2**63", "q", "fit"),
+            ("'x'", "q", "fit"),
+            ("None", "qq", "fit"),
+            ("(1, 2, 3)", "qq", "fit"),
+            ("1 // 0", "q", "ZeroDivisionError"),
+        ],
+    )
+    def test_packed_answer_that_is_no_number_of_the_layout_is_a_fault(
+        self, sandbox: Sandbox, result: str, gives: str, says: str
+    ) -> None:
+        guest = _batching(sandbox, Program.from_text(f"def f(x):\n    return {result}\n"))
+        packed = guest.packed("f", takes="q", gives=gives)
+        with pytest.raises(GuestFault, match=says):
+            packed(1)
+        with pytest.raises(GuestFault, match=says):
+            guest.call("f", 1)
+
+    def test_packed_function_must_exist_and_fit(self, sandbox: Sandbox) -> None:
+        guest = _batching(sandbox, ECHO[0])
+        with pytest.raises(ValueError, match="one letter"):
+            guest.packed("f", takes="s", gives="q")
+        with pytest.raises(ValueError, match="do not fit"):
+            guest.packed("f", takes="f", gives="q")(1e300)
+        with pytest.raises(GuestFault, match="no 'g'"):
+            guest.packed("g", takes="q", gives="q")
+
     def test_an_error_of_the_host_passes_through_the_program(self, sandbox: Sandbox) -> None:
         text = "def f(x):\n    try:\n        return price()\n    except BaseException:\n        return 0\n"
         guest = sandbox.open(Program.from_text(text), interface_of("f", given=("price",)), LIMITS)
@@ -275,6 +342,14 @@ class SandboxConformance(ABC):
         guest.close()
         assert guest.usage == guest.usage
         assert guest.usage.cpu_s >= after.cpu_s
+
+
+def _batching(
+    sandbox: Sandbox, program: Program, *, parameters: int = 1, interface: Interface | None = None
+) -> BatchGuest:
+    guest = sandbox.open(program, interface or interface_of("f", parameters=parameters), LIMITS)
+    assert isinstance(guest, BatchGuest)
+    return guest
 
 
 def _pair(value: Value) -> tuple[Value, Value]:

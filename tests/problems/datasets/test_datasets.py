@@ -7,6 +7,7 @@ import json
 import os
 import tarfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from thekla.problems.datasets.conversion import RECIPES
 
 from .serving import Served, serving
 
+NEVER_HAD = {"moe/expert-load.json"}
 CONTENT = b"name,style\n" + b"a porter,dark\n" * 30_000
 
 
@@ -51,8 +53,8 @@ def beer(folder: Path, content: bytes) -> Mapping[str, str]:
 def test_every_entry_says_what_it_is_where_from_and_has_a_whole_digest() -> None:
     for name, entry in catalogue().items():
         assert name == entry.name
-        assert len(bytes.fromhex(entry.sha256)) == 32
-        assert entry.size_bytes > 0
+        assert len(bytes.fromhex(entry.sha256)) == (0 if name in NEVER_HAD else 32)
+        assert (entry.size_bytes > 0) == (name not in NEVER_HAD)
         assert entry.about
         assert entry.source
         assert entry.licence
@@ -66,7 +68,7 @@ def test_unknown_name_is_refused() -> None:
         path("bier")
 
 
-@pytest.mark.parametrize("name", sorted(catalogue()))
+@pytest.mark.parametrize("name", sorted(set(catalogue()) - NEVER_HAD))
 def test_public_folder_holds_what_the_catalogue_says(name: str) -> None:
     folder = os.environ.get("THEKLA_DATA")
     if not folder or not Path(folder).is_dir():
@@ -111,6 +113,30 @@ def test_named_folder_goes_before_the_cache(home: Path, monkeypatch: pytest.Monk
 
 
 # Fetching.
+
+
+def test_first_fetch_fixes_the_digest_that_the_catalogue_does_not_know(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = replace(data_set("a.csv"), sha256="", size_bytes=0)
+    monkeypatch.setattr("thekla.problems.datasets.finding.dataset", lambda name: unknown)
+    with serving(Served(CONTENT)) as address:
+        got = fetch(replace(unknown, url=address))
+    assert path("a.csv", {}) == got
+    got.write_bytes(CONTENT + b"more")
+    with pytest.raises(ProblemError, match=r"is not the public data set 'a\.csv'"):
+        path("a.csv", {})
+    with pytest.raises(FetchError, match=r"does not serve 'a\.csv' any more"), serving(Served(b"other")) as address:
+        fetch(replace(unknown, url=address))
+
+
+def test_a_file_of_the_users_own_needs_no_digest_where_none_is_known(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = replace(data_set("a.csv"), sha256="", size_bytes=0)
+    monkeypatch.setattr("thekla.problems.datasets.finding.dataset", lambda name: unknown)
+    named = put(home / "named", "a.csv", b"whatever")
+    assert path("a.csv", {"THEKLA_DATA": str(home / "named")}) == named
 
 
 def test_fetched_file_is_whole_checked_and_leaves_nothing_beside_it(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ class Dataset:
 
     Args:
         name: Its path below a data folder; stored with gzip if it ends with `.gz`.
-        sha256: Digest of the content, in hexadecimal: of what is compressed, not of the compressed bytes.
-        size_bytes: Size of the content.
+        sha256: Digest of the content, in hexadecimal: of what is compressed, not of the compressed bytes. Empty if we
+            have never had the file; then the first fetch fixes it for this machine.
+        size_bytes: Size of the content; 0 if it is not known.
         source: Who published it, and where, in words.
         licence: What is known of the right to use it.
         url: Serves the content; empty if nothing does.
@@ -34,10 +35,10 @@ class Dataset:
 
     name: str
     about: str
-    sha256: str
-    size_bytes: int
     source: str
     licence: str
+    sha256: str = ""
+    size_bytes: int = 0
     url: str = ""
     archive: str = ""
     recipe: str = ""
@@ -55,11 +56,11 @@ class Dataset:
     def objection(self, content: bytes) -> str:
         """Why `content` is not this file's, in words; empty if it is."""
         found = hashlib.sha256(content).hexdigest()
-        if found == self.sha256:
+        if found == self.sha256 or not self.sha256:
             return ""
         return (
             f"its content has SHA-256 {found[:16]}... and {len(content)} bytes; "
-            f"expected {self.sha256[:16]}... and {self.size_bytes} bytes"
+            f"expected {self.sha256[:16]}... and {self.size_bytes or 'some'} bytes"
         )
 
     def stored(self, content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import tarfile
@@ -15,7 +16,7 @@ from thekla.core.errors import ProblemError
 
 from .catalogue import Dataset
 from .conversion import RECIPES
-from .finding import cache_folder, read
+from .finding import cache_folder, digest_file, read, with_digest
 
 __all__ = ["FetchError", "fetch"]
 
@@ -33,6 +34,7 @@ def fetch(wanted: Dataset, folder: Path | None = None, *, source: str = "") -> P
     """Get a file into `folder`, the user's cache unless another is named; returns where it lies.
 
     What was loaded before an interruption is kept and not loaded again. A file that is there already stays as it is.
+    Where the catalogue knows no digest, that of the first fetch is kept beside the file and holds from then on.
 
     Args:
         source: An address or a file to take the content from (compressed if the name ends with .gz) instead of the
@@ -43,6 +45,7 @@ def fetch(wanted: Dataset, folder: Path | None = None, *, source: str = "") -> P
         OSError: The folder cannot be written.
     """
     target = (folder or cache_folder()) / wanted.name
+    wanted = with_digest(wanted, target)
     if _is_whole(wanted, target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +55,8 @@ def fetch(wanted: Dataset, folder: Path | None = None, *, source: str = "") -> P
             f"{source or wanted.url or wanted.archive} does not serve {wanted.name!r} any more: {objection}; "
             f"get it from {wanted.source}, and run: thekla data fetch {wanted.name} --from FILE"
         )
+    if not wanted.sha256:
+        _put(hashlib.sha256(content).hexdigest().encode(), digest_file(target))
     _put(wanted.stored(content), target)
     return target
 

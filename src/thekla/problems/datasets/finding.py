@@ -10,6 +10,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +18,17 @@ from thekla.core.errors import ProblemError
 
 from .catalogue import Dataset, dataset
 
-__all__ = ["VARIABLE", "MissingDataError", "cache_folder", "content", "find", "path", "read"]
+__all__ = [
+    "VARIABLE",
+    "MissingDataError",
+    "cache_folder",
+    "content",
+    "digest_file",
+    "find",
+    "path",
+    "read",
+    "with_digest",
+]
 
 VARIABLE = "THEKLA_DATA"
 """Names a folder of public files that is looked into before the user's cache."""
@@ -62,7 +73,7 @@ def path(name: str, environment: Mapping[str, str] = os.environ) -> Path:
     if found is None:
         raise MissingDataError(wanted, _folders(environment))
     state = found.stat()
-    _check(wanted, found, state.st_size, state.st_mtime_ns)
+    _check(with_digest(wanted, found), found, state.st_size, state.st_mtime_ns)
     return found
 
 
@@ -91,6 +102,19 @@ def read(wanted: Dataset, file: Path) -> bytes:
         raise ProblemError(
             f"{file} is damaged ({error}); delete it and run: thekla data fetch {wanted.name}"
         ) from error
+
+
+def with_digest(wanted: Dataset, file: Path) -> Dataset:
+    """The data set with the digest that holds here: the catalogue's, or the one that the first fetch left."""
+    beside = digest_file(file)
+    if wanted.sha256 or not beside.is_file():
+        return wanted
+    return replace(wanted, sha256=beside.read_text(encoding="ascii").strip())
+
+
+def digest_file(file: Path) -> Path:
+    """Where the digest of a file is kept that the catalogue does not know."""
+    return file.with_name(file.name + ".sha256")
 
 
 def _folders(environment: Mapping[str, str]) -> list[Path]:

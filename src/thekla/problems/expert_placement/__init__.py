@@ -25,7 +25,7 @@ def build(suite: str = "default") -> ExpertPlacementPackage:
 
     Raises:
         ConfigError: There is no such suite.
-        MissingExtraError: numpy is not installed.
+        MissingExtraError: numpy is not installed, or PyTorch is not, and the suite needs it.
     """
     try:
         from .package import ExpertPlacementPackage

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 
 from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
 from thekla.problems.vocabulary import expression, statement
 
-__all__ = ["VOCABULARY", "interface"]
+from .tensors import TENSOR_SOURCE, torch_wheels
+
+__all__ = ["VOCABULARY", "interface", "tensor_interface"]
 
 _BALANCER = RecordType(
     name="Balancer",
@@ -62,6 +65,41 @@ def interface() -> Interface:
         numbers=("int", "float", "count", "tokens", "share", "number"),
         guest_source=files(__package__).joinpath("guest.py").read_text(encoding="utf-8"),
         wheels=("numpy",),
+    )
+
+
+_REBALANCE = Function(
+    name="rebalance_experts",
+    parameters=(
+        Parameter(name="weight", type="Tensor"),
+        Parameter(name="num_replicas", type="count"),
+        Parameter(name="num_groups", type="count"),
+        Parameter(name="num_nodes", type="count"),
+        Parameter(name="num_gpus", type="count"),
+    ),
+    result="tuple[Tensor, ...]",
+    doc="The expert in every slot, by layer, given the loads of the window that ended; what follows it is not used.",
+    required=False,
+)
+
+
+@lru_cache(maxsize=1)
+def tensor_interface() -> Interface:
+    """The interface of suite `tensors`: a program defines `plan`, or `rebalance_experts` as published.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+    """
+    plain = interface()
+    return replace(
+        plain,
+        functions=(*(replace(each, required=False) for each in plain.functions), _REBALANCE),
+        types=(
+            *plain.types,
+            RecordType(name="Tensor", doc="A tensor of PyTorch; `weight` is int64, by layer and expert."),
+        ),
+        guest_source=plain.guest_source + TENSOR_SOURCE,
+        wheels=torch_wheels(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from inspect import getsource
 
 from thekla.core.evaluation import InstanceResult
@@ -13,9 +14,10 @@ from thekla.problems.package import FolderPackage
 from thekla.problems.speed import RELATIVE_CPU
 
 from . import FOLDER
-from .interface import VOCABULARY, interface
+from .interface import VOCABULARY, interface, tensor_interface
 from .oracle import clairvoyant
 from .referee import BALANCE_TOLERANCE, BalanceReferee, SpeedReferee, bound_of, judge_plans
+from .tensors import torch_wheels
 from .workloads import drawn_holdout, scene, smoke, splits
 
 __all__ = ["ExpertPlacementPackage"]
@@ -30,6 +32,10 @@ _SCORES = {
         "Mean balance over the windows that plans meet; moving is free. Higher is better, 1 is the ceiling. The model\n"
         "has 58 layers of 256 experts, with 288 slots on 32 GPUs; there are 12 windows.\n"
     ),
+    "public": (
+        "Mean balance over the windows that plans meet; moving is free. Higher is better, 1 is the ceiling. Windows\n"
+        "are 100 steps each of the public log of a server, on 288 slots of 32 GPUs.\n"
+    ),
     "speed": (
         "CPU time of `plan` relative to a reference that takes turns with you, lower is better. Windows are unrelated\n"
         "to each other here, so no plan serves twice. The reference is greedy replication and longest processing\n"
@@ -38,6 +44,12 @@ _SCORES = {
     ),
 }
 
+_SCORES["tensors"] = _SCORES["calibrated"] + (
+    "Instead of `plan` a program may define the published\n"
+    "`rebalance_experts(weight, num_replicas, num_groups, num_nodes, num_gpus)` with tensors of PyTorch, whose first\n"
+    "result is the slot map; `num_replicas` is the number of slots.\n"
+)
+
 _LIMIT = "The CPU time for one model, loading included, is limited to {:g} s.\n"
 
 
@@ -45,6 +57,11 @@ class ExpertPlacementPackage(FolderPackage):
     """One suite of expert placement."""
 
     folder = FOLDER
+
+    def __init__(self, suite: str) -> None:
+        super().__init__(suite)
+        if suite == "tensors":
+            torch_wheels()  # so that an absent extra is told at once
 
     @cached_property
     def problem(self) -> Problem:
@@ -56,7 +73,7 @@ class ExpertPlacementPackage(FolderPackage):
             version=FOLDER.data["version"],
             suite=self._suite,
             statement=FOLDER.text("statement.md") + _SCORES[self._suite] + _LIMIT.format(self.limits.cpu_s),
-            interface=interface(),
+            interface=tensor_interface() if self._suite == "tensors" else interface(),
             objectives=(self._objective,),
             seeds=tuple(FOLDER.program(f"{path}.py") for path in seeds),
             instances=splits(self._suite),
@@ -76,8 +93,12 @@ class ExpertPlacementPackage(FolderPackage):
 
     @cached_property
     def evaluator_digest(self) -> str:
-        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and numpy."""
-        return FOLDER.evaluator_digest(self._suite, race=getsource(speed) if self._suite == "speed" else "")
+        """Hash over this folder, the simulator's sources, the race's if there is one, and Python and the wheels."""
+        return FOLDER.evaluator_digest(
+            self._suite,
+            race=getsource(speed) if self._suite == "speed" else "",
+            torch=version("torch") if self._suite == "tensors" else "",
+        )
 
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""

@@ -3,6 +3,7 @@
 * ``varied/<profile>/s<seed>``: models of a few layers that differ in size, skew, drift and shifts.
 * ``calibrated/s<seed>``: 58 layers of 256 experts on 32 GPUs, calibrated to published figures; seed 0 is the one with
   which our figures were measured.
+* ``log/public``: the public log, which is no part of Thekla (`problems.datasets`), in windows of 100 steps.
 * ``speed/<profile>/s<seed>``: unrelated pairs of windows, for turns of a race.
 * ``tiny/windows`` and ``tiny/pairs``: to catch broken programs at once.
 """
@@ -22,16 +23,33 @@ from numpy.typing import NDArray
 from thekla.core.errors import ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
+from thekla.problems import datasets
 from thekla.problems.folder import drawn_seed
-from thekla.simulators.moe import Layout, LoadModel, Phase, windows
+from thekla.simulators.moe import Layout, LoadModel, Phase, read_log, windows
 
-__all__ = ["PROFILES", "SPEED_TURNS", "Profile", "Scene", "drawn_holdout", "instance", "scene", "smoke", "splits"]
+__all__ = [
+    "PROFILES",
+    "PUBLIC_LOG",
+    "SPEED_TURNS",
+    "Profile",
+    "Scene",
+    "drawn_holdout",
+    "instance",
+    "scene",
+    "smoke",
+    "splits",
+]
 
 GENERATOR_VERSION = 1
 """Raised whenever an id would give other loads than before."""
 
 SPEED_TURNS = 22
 """Pairs of windows in an instance of suite `speed`: two to warm up and 20 that count."""
+
+PUBLIC_LOG = "log/public"
+"""Id of the instance that is the public log."""
+
+_LOG_FILE = "moe/expert-load.json"
 
 Integers = NDArray[np.int64]
 
@@ -143,18 +161,21 @@ _STEMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "default": tuple(f"varied/{name}" for name in PROFILES),
         "calibrated": ("calibrated",),
+        "public": ("calibrated",),
+        "tensors": ("calibrated",),
         "speed": tuple(f"speed/{name}" for name in _SPEED),
     }
 )
 
 
 def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
-    """The instances of a suite, without its hold-out."""
-    train, validation = ((0,), (1, 2)) if suite == "calibrated" else ((1000,), (2000, 2001))
-    return {
+    """The instances of a suite, without its hold-out; suite `public` is searched on the one log that there is."""
+    train, validation = ((0,), (1, 2)) if suite in ("calibrated", "public", "tensors") else ((1000,), (2000, 2001))
+    found = {
         split: tuple(instance(f"{stem}/s{seed}", split) for stem in _STEMS[suite] for seed in seeds)
         for split, seeds in ((Split.TRAIN, train), (Split.VALIDATION, validation))
     }
+    return {**found, Split.TRAIN: (instance(PUBLIC_LOG, Split.TRAIN),)} if suite == "public" else found
 
 
 def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
@@ -171,7 +192,7 @@ def scene(id: str) -> Scene:
     """What an instance's id describes; equal ids give equal loads in every process.
 
     Raises:
-        ProblemError: The id names no recipe.
+        ProblemError: The id names no recipe, or the public log is not here or not what it should be.
     """
     return _maker(id)()
 
@@ -183,6 +204,8 @@ def _maker(id: str) -> Callable[[], Scene]:
         return lambda: _sequence(_TINY, seed, _MOVE_COST)
     if id == "tiny/pairs":
         return lambda: _pairs(_TINY, seed)
+    if id == PUBLIC_LOG:
+        return _logged
     if (found := _PUBLISHED.fullmatch(id)) is not None:
         own = int(found["seed"])
         return lambda: _sequence(_CALIBRATED, own, 0.0)
@@ -194,13 +217,24 @@ def _maker(id: str) -> Callable[[], Scene]:
         return lambda: _pairs(raced, seed)
     raise ProblemError(
         f"no expert-placement instance is called {id!r}; expected calibrated/s<seed>, varied/<profile>/s<seed> with "
-        f"one of {', '.join(PROFILES)}, speed/<profile>/s<seed> with one of {', '.join(_SPEED)}, tiny/windows or "
-        "tiny/pairs"
+        f"one of {', '.join(PROFILES)}, speed/<profile>/s<seed> with one of {', '.join(_SPEED)}, {PUBLIC_LOG}, "
+        "tiny/windows or tiny/pairs"
     )
 
 
 def _sequence(profile: Profile, seed: int, move_cost: float) -> Scene:
     return Scene(layout=profile.layout, windows=tuple(windows(profile.loads, seed)), move_cost=move_cost)
+
+
+def _logged() -> Scene:
+    """The public log on the GPUs of its evaluator: 288 slots on 32 GPUs of 4 nodes, in 8 groups; moving is free."""
+    try:
+        seen = read_log(datasets.path(_LOG_FILE))
+        layers, experts = seen[0].shape
+        layout = Layout(layers=layers, experts=experts, slots=288, gpus=32, nodes=4, groups=8)
+    except ValueError as error:
+        raise ProblemError(f"the public log of expert loads is not what was published: {error}") from error
+    return Scene(layout=layout, windows=tuple(seen), move_cost=0.0)
 
 
 def _pairs(profile: Profile, seed: int) -> Scene:

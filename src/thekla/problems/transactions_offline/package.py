@@ -11,7 +11,7 @@ from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import MAKESPAN, SCORE, TransactionsOfflineReferee
-from .workloads import drawn_holdout, probes, reference, smoke, splits
+from .workloads import drawn_holdout, probes, reference, relabelled, resized, smoke, splits, varied
 
 __all__ = ["TransactionsOfflinePackage"]
 
@@ -58,6 +58,18 @@ class TransactionsOfflinePackage(FolderPackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """The same family and seed with `factor` times the transactions."""
+        return resized(instance, factor)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another draw of about the same size."""
+        return varied(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same workload, its keys under other names."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """What no program can beat: the proven least makespan, or its 100 points."""

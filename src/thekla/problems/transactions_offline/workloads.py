@@ -1,7 +1,8 @@
 """Instances of the problem: every id says all that is needed to make its workload again.
 
 ``<family>/n<count>/s<seed>`` is drawn from a generator of `thekla.simulators.transactions.FAMILIES`;
-``public/W1`` to ``public/W3`` are the three workloads of the public evaluators, which are fetched.
+``public/W1`` to ``public/W3`` are the three workloads of the public evaluators, which are fetched. With
+``/renamed<seed>`` behind it an id means the same workload, its keys under other names.
 """
 
 from __future__ import annotations
@@ -36,8 +37,11 @@ __all__ = [
     "instance",
     "probes",
     "reference",
+    "relabelled",
+    "resized",
     "smoke",
     "splits",
+    "varied",
     "workload",
 ]
 
@@ -55,6 +59,10 @@ _SMF_SEEDS = 5
 _SMF_SAMPLE = 10
 
 _GENERATED = re.compile(r"(?P<family>[a-z]+)/n(?P<count>[1-9]\d{0,3})/s(?P<seed>0|[1-9]\d{0,19})")
+
+
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
+_MOST = 9999  # transactions that an id can name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +135,10 @@ def workload(id: str) -> Workload:
         ProblemError: The id names no recipe.
         MissingDataError: The public workloads are not on this machine.
     """
+    renamed = _RENAMED.search(id)
+    if renamed is not None:
+        _recipe(id)
+        return _renamed(workload(id[: renamed.start()]), Random(f"transactions/names/{renamed['seed']}"))
     family, count, _ = _recipe(id)
     if family == "public":
         texts = json.loads(datasets.content(PUBLIC_FILE))
@@ -138,6 +150,9 @@ def workload(id: str) -> Workload:
 @lru_cache(maxsize=256)
 def reference(id: str) -> Reference:
     """What makespans on an instance are compared with; raises what `workload` raises."""
+    renamed = _RENAMED.search(id)
+    if renamed is not None:  # names change no makespan
+        return reference(id[: renamed.start()])
     given = workload(id)
     return Reference(
         in_order=makespan(given.transactions),
@@ -160,7 +175,43 @@ def _smf(given: Workload, rng: Random) -> int:
     return schedule.makespan
 
 
+def resized(given: Instance, factor: float) -> Instance | None:
+    """A workload of the same family and seed with `factor` times the transactions; None for the public ones."""
+    found = _GENERATED.fullmatch(given.id)
+    if found is None:
+        return None
+    count = min(_MOST, max(2, round(int(found["count"]) * factor)))
+    return instance(f"{found['family']}/n{count}/s{found['seed']}", given.split)
+
+
+def varied(given: Instance, *, seed: int) -> Instance | None:
+    """A neighbour: the size differs by up to a fifth, and the draw is another; None for the public ones."""
+    found = _GENERATED.fullmatch(given.id)
+    if found is None:
+        return None
+    rng = Random(f"transactions/varied/{given.id}/{seed}")
+    count = min(_MOST, max(2, round(int(found["count"]) * rng.uniform(0.8, 1.25))))
+    return instance(f"{found['family']}/n{count}/s{rng.randrange(10**18)}", given.split)
+
+
+def relabelled(given: Instance, *, seed: int) -> Instance | None:
+    """The same workload, its keys under other names."""
+    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+
+
+def _renamed(given: Workload, rng: Random) -> Workload:
+    """The workload with every key under the name of a number, in an order that says nothing of the old ones."""
+    keys = sorted({operation.key for one in given.transactions for operation in one.operations})
+    rng.shuffle(keys)
+    names = {key: f"k{number}" for number, key in enumerate(keys)}
+    return Workload(
+        one._replace(operations=tuple(each._replace(key=names[each.key]) for each in one.operations))
+        for one in given.transactions
+    )
+
+
 def _recipe(id: str) -> tuple[str, int, int]:
+    id = _RENAMED.sub("", id)
     if id in {f"public/{name}" for name in _PUBLIC}:
         return "public", 0, 0
     found = _GENERATED.fullmatch(id)

@@ -173,12 +173,16 @@ def drop_privileges(uids: Iterable[int]) -> int:
                 refused = error
         else:
             raise refused or OSError("no uid to drop to")
+    _drop_capabilities()
+    return os.geteuid()
+
+
+def _drop_capabilities() -> None:
     for capability in range(64):
         _LIBC.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0)  # fails where it is gone already
     _LIBC.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(4), 0, 0, 0)  # 4: clear all; unknown before 4.3
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     _checked("capset", _LIBC.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())))
-    return os.geteuid()
 
 
 def harden() -> None:
@@ -249,14 +253,27 @@ class SystemCallFilter:
         _prctl("seccomp", _PR_SET_SECCOMP, 2, ctypes.addressof(self._head))
 
 
-def limit(*, address_space_bytes: int, cpu_s: int) -> None:
-    """Hard limits that no program can raise: memory, CPU, and none of files, cores and processes."""
+def limit(*, address_space_bytes: int, cpu_s: int, tasks: int) -> None:
+    """Hard limits that no program can raise: memory, CPU, new tasks (0: none), and no files and cores."""
     for kind, value in (
         (resource.RLIMIT_AS, address_space_bytes),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NPROC, tasks),
     ):
         resource.setrlimit(kind, (value, value))
+
+
+def count_alone() -> bool:
+    """Enter a user namespace of this process's own, in which its tasks are counted apart from all others.
+
+    Returns whether it could be had. The rights that it brings are given up at once.
+    """
+    try:
+        _checked("unshare", _LIBC.unshare(_CLONE_NEWUSER))
+    except OSError:
+        return False
+    _drop_capabilities()
+    return True

@@ -12,6 +12,10 @@ HEADER = struct.Struct("<II")  # length of the body in bytes, number of the call
 MAX_DEPTH = 64
 ARRAY_KEY = "$array"
 ANSWER, FAULT, ASK = 0, 1, 2  # first item of what a guest says
+MANY, PACK = 1, 2  # third item of what the host says: call for each row of arguments; agree on a packed function
+PACKED = b"\0"  # first byte of a body of bare numbers, which no JSON text begins with
+PACKED_LETTERS = "?iqfd"
+MOST_PACKED = 256  # functions of one guest, since their number is a byte
 
 _MARK = f'"{ARRAY_KEY}"'
 _LOW, _HIGH = -(2**63), 2**63 - 1

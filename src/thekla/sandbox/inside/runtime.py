@@ -42,11 +42,24 @@ class Loaded:
         self.callables = callables
         self.files = files
 
-    def call(self, name: str, args: Sequence[Any]) -> Any:
-        """What the program's function returns; whatever it raises passes through."""
+    def function(self, name: str) -> Callable[..., Any]:
+        """The program's function of that name.
+
+        Raises:
+            Refusal: There is none.
+        """
         if name not in self.callables:
             raise Refusal("interface", f"the program defines no {name!r}")
-        return self.callables[name](*args)
+        return self.callables[name]  # type: ignore[no-any-return]  # the program's own
+
+    def call(self, name: str, args: Sequence[Any]) -> Any:
+        """What the program's function returns; whatever it raises passes through."""
+        return self.function(name)(*args)
+
+    def call_many(self, name: str, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """What the program's function returns for each row of arguments."""
+        function = self.function(name)
+        return [function(*row) for row in rows]
 
 
 class ProgramFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -309,6 +322,10 @@ class Channel:
 
     def receive(self) -> Any:
         """The next message of the host; the guest ends when the host hangs up."""
+        return self._data.decode(self.receive_body().decode("utf-8"), make_array)
+
+    def receive_body(self) -> bytes:
+        """The body of the next message."""
         header = self._data.HEADER
         while len(self._pending) < header.size:
             self._more(65536)
@@ -324,7 +341,7 @@ class Channel:
                 have += len(part)
             self._pending = b"".join(parts)
         body, self._pending = self._pending[header.size : end], self._pending[end:]
-        return self._data.decode(body.decode("utf-8"), make_array)
+        return body
 
     def _more(self, size: int) -> None:
         part = _read(self._fd, size)
@@ -368,9 +385,13 @@ def run(fd: int, data: types.ModuleType) -> NoReturn:
     channel.frame_bytes = order["frame_bytes"]
     files: Mapping[str, str] = dict(order["files"])
     seed_everything(int(order["seed"]))
-    for answer in _steps(order, channel):
+    for answer in _steps(order, channel, data):
         try:
-            channel.send([data.ANSWER, answer()])
+            said = answer()
+            if type(said) is Packed:
+                channel.send_body(said)
+            else:
+                channel.send([data.ANSWER, said])
         except BaseException as error:  # border: SystemExit and the like end no call otherwise
             try:
                 body = data.encode([data.FAULT, *explain(error, files)], as_array)
@@ -380,13 +401,49 @@ def run(fd: int, data: types.ModuleType) -> NoReturn:
     os._exit(0)
 
 
-def _steps(order: Mapping[str, Any], channel: Channel) -> Iterator[Callable[[], Any]]:
+class Packed(bytes):
+    """The body of a packed answer."""
+
+
+def _steps(order: Mapping[str, Any], channel: Channel, data: types.ModuleType) -> Iterator[Callable[[], Any]]:
     loaded: list[Loaded] = []
+    packed: list[Callable[[bytes], Packed]] = []
 
     def first() -> None:
         loaded.append(load(order, channel.ask))
 
     yield first
     while loaded:
-        name, args = channel.receive()
-        yield lambda name=name, args=args: loaded[0].call(name, args)  # type: ignore[misc]  # bound early on purpose
+        body = channel.receive_body()
+        if body.startswith(data.PACKED):
+            yield functools.partial(packed[body[1]], body)
+            continue
+        message = data.decode(body.decode("utf-8"), make_array)
+        if len(message) == 2:
+            yield functools.partial(loaded[0].call, *message)
+        elif message[2] == data.MANY:
+            yield functools.partial(loaded[0].call_many, *message[:2])
+        else:
+            yield functools.partial(agree, packed, loaded[0], *message[:2])
+
+
+def agree(packed: list[Callable[[bytes], Packed]], loaded: Loaded, name: str, letters: Sequence[str]) -> int:
+    """The number of a packed call, added to those of this guest."""
+    takes, gives = letters
+    packed.append(packed_call(loaded.function(name), takes, gives))
+    return len(packed) - 1
+
+
+def packed_call(function: Callable[..., Any], takes: str, gives: str) -> Callable[[bytes], Packed]:
+    """`function` from the body of a packed call to that of its answer: rows of numbers to rows of numbers."""
+    rows, answers, single = struct.Struct("<" + takes), struct.Struct("<" + gives), len(gives) == 1
+
+    def call(body: bytes) -> Packed:
+        every = [function(*row) for row in rows.iter_unpack(body[2:])]
+        try:
+            content = [answers.pack(said) for said in every] if single else [answers.pack(*said) for said in every]
+        except (struct.error, TypeError, OverflowError) as error:
+            raise Refusal("protocol", f"the answer does not fit the layout {gives!r}: {error}") from None
+        return Packed(b"\0" + b"".join(content))
+
+    return call

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 GUEST_FD = 3
 _PACKET = 1 << 18
+_MOST_TASKS = 1024  # of one user, where a guest's own cannot be counted apart from those of other guests
 _FOLDERS_LEFT_OUT = frozenset(("site-packages", "dist-packages", "sitecustomize.py", "usercustomize.py"))
 
 
@@ -65,7 +66,8 @@ def main(settings: Mapping[str, Any], modules: Mapping[str, types.ModuleType]) -
 
     Args:
         settings: `preload` (modules to import), `wheels` (entries, metadata, files, modules), `uids`, `filter`
-            (seccomp program, hexadecimal), `die_with_parent`, `namespaces` (whether to try them).
+            (seccomp program, hexadecimal), `threads` (of each guest), `die_with_parent`, `namespaces` (whether to
+            try them), `landlock` (whether to require it).
         modules: The other files of this folder, by name.
     """
     confine = modules["confine"]
@@ -80,6 +82,8 @@ def main(settings: Mapping[str, Any], modules: Mapping[str, types.ModuleType]) -
     base_bytes = _address_space_bytes()
     features = _give_up_rights(confine, settings, namespaces, missing, alone="pid" not in namespaces)
     filter_ = confine.SystemCallFilter(bytes.fromhex(settings["filter"]))
+    _require(filter_)
+    threads: int = settings["threads"]
     control.send(json.dumps(features).encode())
     gc.collect()
     gc.freeze()
@@ -99,7 +103,9 @@ def main(settings: Mapping[str, Any], modules: Mapping[str, types.ModuleType]) -
         child = os.fork()
         if child == 0:
             space = base_bytes + order["memory_bytes"]
-            limits = {"address_space_bytes": space, "cpu_s": order["cpu_s"]}
+            limits = {"address_space_bytes": space, "cpu_s": order["cpu_s"], "tasks": 0}
+            if threads > 1:
+                limits["tasks"] = threads if confine.count_alone() else _MOST_TASKS
             _become_guest(fds[0], limits, confine, filter_, modules, alone="pid" not in namespaces)
         os.close(fds[0])
         pidfd = os.pidfd_open(child)
@@ -175,7 +181,7 @@ def _give_up_rights(
     if settings["die_with_parent"] or not alone:
         confine.die_with_parent()
     confine.harden()
-    version = confine.restrict_files([*_library_entries(tops), *wheel_files])
+    version = confine.restrict_files([*_library_entries(tops), *wheel_files]) if settings["landlock"] else 0
     os.chdir("/")
     return {
         "landlock": version,
@@ -186,6 +192,32 @@ def _give_up_rights(
         "path": sys.path,
         "modules": sorted(sys.modules),
     }
+
+
+def _require(filter_: Any) -> None:
+    """Install the filter in a process that ends at once, so that a kernel that refuses it is noticed here.
+
+    Raises:
+        OSError: The kernel refuses it.
+    """
+    source, target = os.pipe()
+    child = os.fork()
+    if child == 0:
+        number = 255
+        try:
+            filter_.install()
+            number = 0
+        except OSError as error:
+            number = error.errno or number
+        finally:
+            os.write(target, bytes((number,)))
+            os._exit(0)
+    os.close(target)
+    (number,) = os.read(source, 1) or (255,)
+    os.close(source)
+    os.waitpid(child, 0)
+    if number:
+        raise OSError(number, f"the kernel refuses the filter of system calls (seccomp: {os.strerror(number)})")
 
 
 def _library_entries(tops: Sequence[str]) -> Iterator[str]:

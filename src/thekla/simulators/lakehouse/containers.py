@@ -39,11 +39,12 @@ class LifeTable:
     of a scan above the size of what is scanned.
     """
 
-    __slots__ = ("_corrected", "_lives", "_tick_length", "held_gb", "segment")
+    __slots__ = ("_corrected", "_lives", "_tick_length", "grows", "held_gb", "segment")
 
     def __init__(self, segment: Segment, tick_length: float, *, corrected: bool = False) -> None:
         self.segment = segment
         self.held_gb = segment.held_memory_gb
+        self.grows = segment.memory_gb is None
         self._tick_length = tick_length
         self._corrected = corrected
         self._lives: dict[tuple[float, float], Life] = {}

@@ -69,6 +69,8 @@ class Execution:
         ended = 0
         due = self._agenda.due
         for number, pool in enumerate(self.pools):
+            while pool.check != tick and due and due[0][:3] == (tick, number, _CHECK):
+                heappop(due)  # what was to be looked at has changed since
             is_due = bool(due) and due[0][0] == tick and due[0][1] == number
             if is_due or expiring or (answer and (number in answer.assignments or number in answer.suspensions)):
                 ended += self._visit_pool(tick, number, pool, answer)
@@ -104,8 +106,9 @@ class Execution:
             if ended:
                 pool.memory.reset(pool.active, tick)
             excess = pool.memory.first_excess(list(pool.active.values()), tick)
-            if excess is not None:
+            if excess is not None and excess != pool.check:
                 heappush(self._agenda.due, (excess, number, _CHECK, 0))
+            pool.check = excess
         return len(ended)
 
     def _suspend(self, tick: int, number: int, pool: Pool, stops: list[SuspensionOrder]) -> None:

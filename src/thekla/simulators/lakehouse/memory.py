@@ -15,6 +15,7 @@ from operator import add
 from typing import Protocol
 
 from .containers import Container
+from .courses import Course
 from .workload import SCAN_GB_PER_SECOND
 
 __all__ = ["MemorySum", "PoolMemory", "RunningMemory", "compensated_sum"]
@@ -51,10 +52,11 @@ class PoolMemory(Protocol):
 class MemorySum:
     """What the active containers hold, summed with one rounding."""
 
-    __slots__ = ("_max_gb",)
+    __slots__ = ("_max_gb", "_tick_length")
 
-    def __init__(self, max_gb: float) -> None:
+    def __init__(self, max_gb: float, tick_length: float) -> None:
         self._max_gb = max_gb
+        self._tick_length = tick_length
 
     def join(self, container: Container) -> None: ...
 
@@ -66,13 +68,14 @@ class MemorySum:
         return math.fsum(container.memory_gb(tick) for container in active)
 
     def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
+        if self._has_room(active.values()):
+            return []
         gone = {container.number for container in ended}
-        held = {
-            container.number: container.memory_gb(tick) for container in active.values() if container.number not in gone
-        }
+        staying = [container for container in active.values() if container.number not in gone]
+        if Course(staying, tick, self._tick_length).now_gb <= self._max_gb - _CLOSE_GB:
+            return []
+        held = {container.number: container.memory_gb(tick) for container in staying}
         killed: list[Container] = []
-        if math.fsum(held.values()) <= self._max_gb:
-            return killed
         greed = {number: memory * (memory / active[number].ram_gb) for number, memory in held.items() if memory > 0}
         for number in sorted(greed, key=greed.__getitem__, reverse=True):
             if math.fsum(held.values()) <= self._max_gb:
@@ -82,8 +85,16 @@ class MemorySum:
         return killed
 
     def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
-        first, last = tick + 1, min((container.due_tick for container in active), default=tick) - 1
-        if last < first or self.consumed_gb(active, last) <= self._max_gb:
+        if self._has_room(active):
+            return None
+        course = Course(active, tick, self._tick_length)
+        close = course.first_above(self._max_gb - _CLOSE_GB)
+        if close is None:
+            return None
+        (first, consumed), last = close, course.last
+        if consumed > self._max_gb + _CLOSE_GB:
+            return first
+        if self.consumed_gb(active, last) <= self._max_gb:
             return None
         # Until something is due to a container, its memory does not fall.
         while first < last:
@@ -93,6 +104,10 @@ class MemorySum:
             else:
                 first = middle + 1
         return first
+
+    def _has_room(self, active: Iterable[Container]) -> bool:
+        """Whether the pool has room for all that containers may hold, so that nothing need be looked at."""
+        return math.fsum([container.ram_gb for container in active]) <= self._max_gb
 
 
 class RunningMemory:
@@ -132,7 +147,8 @@ class RunningMemory:
     def kill(self, active: dict[int, Container], ended: Sequence[Container], tick: int) -> list[Container]:
         gone = {container.number for container in ended}
         staying = [container for container in active.values() if container.number not in gone]
-        if self._has_room(staying) or self.consumed_gb(staying, tick) <= self._max_gb - _CLOSE_GB:
+        limit_gb = self._max_gb - _CLOSE_GB - self._phantom
+        if self._has_room(staying) or Course(staying, tick, self._tick_length).now_gb <= limit_gb:
             return []
         killed = self._kill_plainly(staying, tick)
         if killed is not None:
@@ -158,14 +174,16 @@ class RunningMemory:
         return killed
 
     def first_excess(self, active: Sequence[Container], tick: int) -> int | None:
-        horizon = min((container.due_tick for container in active), default=tick) - 1
-        if horizon <= tick or self._has_room(active) or self.consumed_gb(active, horizon) <= self._max_gb - _CLOSE_GB:
+        if self._has_room(active):
             return None
-        first = self._first_close(active, tick, horizon)
-        clear = self.consumed_gb(active, first) > self._max_gb + _CLOSE_GB
+        course = Course(active, tick, self._tick_length)
+        left_gb, horizon = self._max_gb - self._phantom, course.last
+        close = course.first_above(left_gb - _CLOSE_GB)
+        if close is None:
+            return None
         # Where it is clear no rounding puts it elsewhere; without any memory to take back nobody is killed.
-        if clear and any(container.memory_gb(first) > 0 for container in active):
-            return first
+        if close[1] > max(left_gb, 0.0) + _CLOSE_GB:
+            return close[0]
         self._replay(tick)
         consumed = self._consumed or 0.0
         held = {container.number: self._held.get(container.number, 0.0) for container in active}
@@ -196,8 +214,8 @@ class RunningMemory:
 
         The running sum need not be known: after a kill it is summed afresh.
         """
-        consumed, killed = self.consumed_gb(staying, tick), list[Container]()
         held = {container.number: container.memory_gb(tick) for container in staying}
+        consumed, killed = self._phantom + sum(held.values()), list[Container]()
         for container in _by_greed(staying, held):
             if abs(consumed - self._max_gb) <= _CLOSE_GB:
                 return None
@@ -206,21 +224,6 @@ class RunningMemory:
             consumed -= held[container.number]
             killed.append(container)
         return killed or None
-
-    def _first_close(self, active: Sequence[Container], tick: int, horizon: int) -> int:
-        """The first tick up to the horizon in which the plain sum comes close to the pool's size; it does by then."""
-        close = tick + 1
-        growing = [each for each in active if each.memory_gb(close) < each.memory_gb(horizon)]
-        limit = self._max_gb - _CLOSE_GB - self.consumed_gb(active, horizon)
-        limit += sum([container.memory_gb(horizon) for container in growing])
-        # None grows faster than it scans, and a little more to be safe from rounding.
-        fastest = max(1, len(growing)) * SCAN_GB_PER_SECOND * self._tick_length * (1 + 1e-9)
-        while close < horizon:
-            missing = limit - sum([container.memory_gb(close) for container in growing])
-            if missing < 0:
-                break
-            close = min(horizon, close + max(1, int(missing / fastest)))
-        return close
 
     def _replay(self, until: int) -> None:
         """Brings the running sum up to a tick, with the original's additions in the original's order."""

@@ -1,0 +1,176 @@
+"""Equal evaluations have equal scores, whatever ran before, how busy the machine is, and what is drawn elsewhere."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from thekla.audit.bench import Bench, Trial
+from thekla.audit.findings import Finding, Severity
+from thekla.audit.guests import Call
+from thekla.core.problem import Instance
+from thekla.core.protocols import Invariant
+from thekla.core.values import Value
+
+__all__ = ["declared_variants_score_alike", "twins_agree"]
+
+_PAUSE_S = 0.05  # in each of the first calls; far above what the clock of a busy machine does by itself
+_PAUSED_CALLS = 6
+_FAR = 5.0  # a pause that moves a score so many times further than equal runs differ is what moved it
+
+
+def twins_agree(bench: Bench) -> Iterator[Finding]:
+    """Equal evaluations agree bit for bit: anew, in other processes, in reversed order, with pauses."""
+    seed, instance = bench.problem.seeds[0], bench.sample[0]
+    if bench.timed:
+        yield from _timed(bench)
+        return
+    state = random.getstate()
+    numpy_state = _numpy_state()
+    differing = _first_difference(bench)
+    touched = random.getstate() != state or _numpy_state() != numpy_state
+    if differing is not None:
+        yield _explained(bench, *differing)
+        return
+    paused = bench.trial(seed, instance, meddler=_pausing, again=True)
+    if not _agree(bench, bench.trial(seed, instance), paused):
+        yield _wall_clock(bench, bench.trial(seed, instance), paused)
+    elif touched:
+        yield Finding(
+            fault="shared_random_stream",
+            severity=Severity.WARNING,
+            message="the referee draws from or seeds the random stream that all of its process shares",
+            remedy="draw from a generator of its own, made from (instance, seed): thekla.core.rng.stream",
+        )
+
+
+def _first_difference(bench: Bench) -> tuple[Trial, Trial] | None:
+    """Two equal evaluations that differ, if any are found."""
+    for instance in reversed(bench.sample):
+        for seed in bench.problem.seeds[:2]:
+            first = bench.trial(seed, instance)
+            for second in (False, True):
+                twin = bench.trial(seed, instance, again=True, second=second)
+                if not _agree(bench, first, twin):
+                    return first, twin
+    return None
+
+
+def _explained(bench: Bench, first: Trial, twin: Trial) -> Finding:
+    """Why two equal evaluations differ: the clock, the shared random stream, or something else."""
+    program, instance = first.program, first.instance
+    seeded = [_seeded(bench, first, number) for number in (1, 1, 2)]
+    if _agree(bench, seeded[0], seeded[1]) and not _agree(bench, seeded[0], seeded[2]):
+        return Finding(
+            fault="shared_random_stream",
+            severity=Severity.FATAL,
+            message=f"the score on {instance.id} depends on the random stream that all of the referee's process "
+            f"shares: {_scores(bench, first, twin)}",
+            remedy="draw from a generator of its own, made from (instance, seed): thekla.core.rng.stream",
+        )
+    paused = bench.trial(program, instance, meddler=_pausing, again=True)
+    scores = [score for score in (trial.score(bench.objective) for trial in (first, twin, paused)) if score is not None]
+    if len(scores) == 3 and abs(scores[2] - scores[0]) > _FAR * abs(scores[1] - scores[0]):
+        return _wall_clock(bench, first, paused)
+    answers = [[call.answer for call in trial.transcript.calls] for trial in (first, twin)]
+    told = "the program answered alike" if answers[0] == answers[1] else "the program answered differently"
+    return Finding(
+        fault="unrepeatable_score",
+        severity=Severity.FATAL,
+        message=f"equal evaluations on {instance.id} differ ({told}): {_scores(bench, first, twin)}",
+        remedy="take state between judgements, clocks, the system's entropy and orders of sets out of the referee and "
+        "out of what programs are told",
+    )
+
+
+def _wall_clock(bench: Bench, first: Trial, paused: Trial) -> Finding:
+    return Finding(
+        fault="wall_clock_score",
+        severity=Severity.FATAL,
+        message=f"pauses of {1000 * _PAUSE_S:g} ms in calls change the score on {first.instance.id}: "
+        f"{_scores(bench, first, paused)}",
+        remedy="where running time is the objective, compare CPU time with a reference in the same slot "
+        "(thekla.problems.speed); else limit it and leave it out of the score",
+    )
+
+
+def _seeded(bench: Bench, trial: Trial, number: int) -> Trial:
+    """The trial again, with the process's random streams seeded."""
+    state = random.getstate()
+    random.seed(number)
+    try:
+        return bench.trial(trial.program, trial.instance, again=True)
+    finally:
+        random.setstate(state)
+
+
+def _timed(bench: Bench) -> Iterator[Finding]:
+    """How far equal evaluations of a timed problem differ."""
+    scores = [
+        abs(score)
+        for score in (trial.score(bench.objective) for trial in bench.trials(bench.problem.seeds[0]))
+        if score is not None
+    ]
+    if not scores:
+        return
+    share = bench.noise / max(scores)
+    yield Finding(
+        fault="timing_noise",
+        severity=Severity.WARNING if share > 0.1 else Severity.INFO,
+        message=f"CPU time against a reference: equal evaluations differ by {100 * share:.1f} % (standard deviation)",
+        remedy="let a race take more turns" if share > 0.1 else "",
+        evidence={"share": share},
+    )
+
+
+def declared_variants_score_alike(bench: Bench) -> Iterator[Finding]:
+    """Instances that the problem declares equivalent (renamed, reordered, in other units) score alike."""
+    package = bench.package
+    if not isinstance(package, Invariant):
+        return
+    program = bench.problem.seeds[0]
+    for instance in bench.sample:
+        base = bench.trial(program, instance).score(bench.objective)
+        for variant, factor in package.variants(instance):
+            score = bench.trial(program, variant).score(bench.objective)
+            if base is None or score is None or abs(score - factor * base) > 1e-9 * abs(factor * base) + bench.margin:
+                yield _variant_differs(instance, variant, base, score, factor)
+                return
+
+
+def _variant_differs(
+    instance: Instance, variant: Instance, base: float | None, score: float | None, factor: float
+) -> Finding:
+    return Finding(
+        fault="variant_differs",
+        severity=Severity.FATAL,
+        message=f"{variant.id} is declared equivalent to {instance.id} (score times {factor:g}), and the first seed "
+        f"scores {score} instead of {base}",
+        remedy="the score depends on names, order or units that mean nothing: find where, or drop the declaration",
+    )
+
+
+def _agree(bench: Bench, first: Trial, twin: Trial) -> bool:
+    return first.result.scores == twin.result.scores and (first.result.fault is None) == (twin.result.fault is None)
+
+
+def _scores(bench: Bench, *trials: Trial) -> str:
+    return " and ".join(repr(trial.score(bench.objective)) for trial in trials)
+
+
+def _pausing(call: Call) -> Value:
+    if call.number < _PAUSED_CALLS:
+        time.sleep(_PAUSE_S)
+    return call.answer
+
+
+def _numpy_state() -> str:
+    """The state of numpy's shared stream, if numpy is loaded."""
+    numpy: Any = sys.modules.get("numpy")
+    if numpy is None or not hasattr(numpy, "random"):
+        return ""
+    state: Mapping[str, Any] = numpy.random.get_state(legacy=False)
+    return f"{state['state']['pos']} {hash(state['state']['key'].tobytes())}"
