@@ -337,7 +337,7 @@ def prompt(
         if section.text:
             output.note(f"--- {section.name} ({section.role}, about {section.tokens:,} tokens)")
             typer.echo(visible(section.text))
-    output.note(f"--- about {built.tokens:,} tokens in all; the generator adds how to answer")
+    output.note(f"--- about {built.tokens:,} tokens in all")
 
 
 def diff(

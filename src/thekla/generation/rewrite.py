@@ -93,6 +93,11 @@ class Rewriter:
         self._repairs = repairs
         self._clock = clock
 
+    def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
+        """The prompt with the form of the answer at its end, as the model of this ticket is asked for it."""
+        member = self._ensemble.choose(seed=seed, role=ticket.operator)
+        return _finished(problem, prompt, format_for(member.settings, _parent_of(ticket), prompt))
+
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """What the model makes of the parent.
 
@@ -100,7 +105,7 @@ class Rewriter:
             ModelFault: No model can be asked until somebody acts: the run stops, and can be resumed.
         """
         member = self._ensemble.choose(seed=seed, role=ticket.operator)
-        parent = ticket.parents[0].program if ticket.parents else Program.from_text("")
+        parent = _parent_of(ticket)
         form = format_for(member.settings, parent, prompt)
         asked = _Asked()
         with within(self._deadline_s, self._clock):
@@ -116,8 +121,7 @@ class Rewriter:
         self, problem: Problem, parent: Program, prompt: Prompt, form: str, member: Member, seed: int, asked: _Asked
     ) -> Edited | Unusable:
         """The program of the first answer, or of the one that repairs it."""
-        full = Prompt(sections=(*prompt.sections, answer_section(form, problem)))
-        answer = await self._ask(member, full, seed, asked)
+        answer = await self._ask(member, _finished(problem, prompt, form), seed, asked)
         read = _read_completion(answer, parent, problem)
         for number in range(self._repairs):
             if isinstance(read, Edited) or not read.slip or remaining_s(self._clock) <= 0:
@@ -168,6 +172,14 @@ class Rewriter:
             reason=reason,
             spending=asked.spending,
         )
+
+
+def _parent_of(ticket: Ticket) -> Program:
+    return ticket.parents[0].program if ticket.parents else Program.from_text("")
+
+
+def _finished(problem: Problem, prompt: Prompt, form: str) -> Prompt:
+    return Prompt(sections=(*prompt.sections, answer_section(form, problem)))
 
 
 def _read_completion(answer: Completion, parent: Program, problem: Problem) -> Edited | Unusable:
