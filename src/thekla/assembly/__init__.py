@@ -19,6 +19,7 @@ from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.piloting import Pilot, pilot
 from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
@@ -50,6 +51,7 @@ __all__ = [
     "Listing",
     "Observer",
     "Offer",
+    "Pilot",
     "ProblemRow",
     "Progress",
     "PromotionResult",
@@ -84,6 +86,7 @@ __all__ = [
     "list_runs",
     "load_options",
     "pause",
+    "pilot",
     "problems",
     "program",
     "promote",

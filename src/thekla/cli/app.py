@@ -22,6 +22,7 @@ from thekla.cli import (
     lakehouse,
     output,
     outside,
+    pilot,
     runs,
     steering,
 )
@@ -67,6 +68,7 @@ def _settings(
 
 app.command("run")(runs.run)
 app.command("resume")(runs.resume)
+app.command("pilot")(pilot.pilot)
 app.command("replay")(runs.replay)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
