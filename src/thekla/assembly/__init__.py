@@ -20,9 +20,11 @@ from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_ablation, bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.piloting import Pilot, pilot
 from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
+from thekla.assembly.replaying import replay
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
@@ -52,6 +54,7 @@ __all__ = [
     "Listing",
     "Observer",
     "Offer",
+    "Pilot",
     "ProblemRow",
     "Progress",
     "PromotionResult",
@@ -88,11 +91,13 @@ __all__ = [
     "list_runs",
     "load_options",
     "pause",
+    "pilot",
     "problems",
     "program",
     "promote",
     "prompt",
     "read_program",
+    "replay",
     "reply_of",
     "resume",
     "run",

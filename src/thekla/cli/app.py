@@ -23,6 +23,7 @@ from thekla.cli import (
     lakehouse,
     output,
     outside,
+    pilot,
     runs,
     steering,
 )
@@ -70,6 +71,8 @@ def _settings(
 
 app.command("run")(runs.run)
 app.command("resume")(runs.resume)
+app.command("pilot")(pilot.pilot)
+app.command("replay")(runs.replay)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
 app.add_typer(steering.app, name="steer")
