@@ -111,8 +111,8 @@ class Bench:
         return next(one for one in self.problem.objectives if one.source == "referee")
 
     @property
-    def is_isolated(self) -> bool:
-        """Whether programs run apart from this process, so that harmful ones may be tried."""
+    def confined(self) -> bool:
+        """Whether programs run where they can do no harm to this process."""
         return self._sandbox.tier != "trusted"
 
     @property

@@ -18,6 +18,7 @@ from thekla.core.evaluation import (
 from thekla.core.events import Event
 from thekla.core.problem import Baseline, Instance, Interface, Problem
 from thekla.core.program import Candidate, Program
+from thekla.core.racing import Cutoff
 from thekla.core.run import Completion, Prompt, Proposal, Ticket, Told
 from thekla.core.values import Data, Value
 
@@ -39,6 +40,7 @@ __all__ = [
     "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
+    "PromptFinisher",
     "Referee",
     "RunStore",
     "Sandbox",
@@ -103,6 +105,14 @@ class Generator(Protocol):
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """A proposal that depends on the arguments only (and, for a model, on the model)."""
+
+
+@runtime_checkable
+class PromptFinisher(Protocol):
+    """A generator that adds to the prompt how to answer."""
+
+    def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
+        """The prompt as `propose` sends it with the same arguments."""
 
 
 class Guest(Protocol):
@@ -318,8 +328,8 @@ class Backend(Protocol):
 class Evaluator(Protocol):
     """The evaluation service as the engine sees it: the only meter, and the only way to a score."""
 
-    async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
-        """Checks, then the cascade, then the train split.
+    async def evaluate(self, program: Program, *, twin: Twin = no_twin, cutoff: Cutoff | None = None) -> Outcome:
+        """Checks, then the cascade, then the train split, up to where the program has lost its race, if it runs one.
 
         A program that behaves in the cascade like one that `twin` knows is a duplicate, most of the time: a few are
         evaluated all the same, so that neutral drift goes on and the guess can be checked.
