@@ -276,11 +276,20 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class ProblemRef:
-    """A problem as a journal names it: enough to build it again in another process."""
+    """A problem as a journal names it: enough to build it again in another process.
+
+    Args:
+        name: Of the entry point, or the absolute path of a folder that is not installed.
+    """
 
     name: str
     suite: str
     arguments: Mapping[str, Data] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The name as a heading shows it: of a problem that is named by its folder's path, the folder's name."""
+        return self.name.rstrip("/").rpartition("/")[2] if self.name.startswith("/") else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
