@@ -201,3 +201,11 @@ def test_axis_is_logarithmic_only_where_values_span_much() -> None:
     axis = Axis.over([5.0, 5.0], start=0, end=1)
     assert axis.holds(5.0)
     assert axis.ticks()
+
+
+def test_heading_of_a_problem_named_by_its_path_is_the_name_of_its_folder() -> None:
+    journal = JournalBuilder()
+    journal.state(settings(problem=ProblemRef(name="/home/someone/eviction", suite="default")))
+    view = view_of(journal)
+    assert "<title>eviction: report of run" in render_html(view, run="r1")
+    assert render_markdown(view, run="r1").startswith("# eviction: run r1")

@@ -36,7 +36,7 @@ def render_markdown(view: RunView, *, run: str) -> str:
 def _lines(view: RunView, run: str) -> Iterator[str]:
     steps = ladder(view)
     said = findings(view, steps)
-    yield from (f"# {plain(view.settings.problem.name)}: run {plain(run)}", "")
+    yield from (f"# {plain(view.settings.problem.title)}: run {plain(run)}", "")
     for warning in said.warnings:
         yield from (f"> **Warning.** {plain(warning)}", "")
     yield from (f"**{plain(said.headline)}**", "")
