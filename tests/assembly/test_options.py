@@ -118,3 +118,10 @@ def test_a_race_is_recorded_and_refused_where_more_than_one_number_counts() -> N
     assert started_of(options, package, tier="strict").race == Race(keep=10, error=0.1)
     with pytest.raises(ConfigError, match="--race needs a single objective, and in this run complexity"):
         started_of(options.model_copy(update={"readable": True}), package, tier="strict")
+
+
+def test_an_agent_that_is_named_proposes_with_the_model_that_is_named() -> None:
+    options = load_options(None, problem="toy", agent="claude", model="sonnet")
+    assert options.generator_name == "agent"
+    assert options.prompts_name == "chat"
+    assert options.arguments_of("generator") == {"tool": "claude", "model": "sonnet"}

@@ -23,6 +23,18 @@ def test_a_table_names_every_strategy_and_the_figure_is_written(
     assert figure.read_text().startswith("<svg")
 
 
+def test_ablation_switches_each_mechanism_off_and_then_all(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bench", "ablation", "--problem", "deceptive", "--seeds", "2", "--proposals", "30"]
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    mechanisms = ["second_line", "tactics", "complement", "suppress", "diverse_seeds", "all"]
+    assert [one["mechanism"] for one in found["worths"]] == mechanisms
+    assert main(arguments) == 0
+    assert "diverse_seeds" in capsys.readouterr().out
+    assert main(["bench", "ablation", "greedy"]) != 0
+    assert "no mechanism" in capsys.readouterr().err
+
+
 def test_json_holds_standings_ranks_and_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SMALL, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

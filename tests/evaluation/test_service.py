@@ -96,6 +96,15 @@ def test_a_program_goes_through_the_cascade_to_the_train_split() -> None:
     assert stages(backend) == ["smoke", "train", "train"]
 
 
+def test_a_stage_may_give_its_guests_less_cpu_time_than_the_problem() -> None:
+    package = ToyPackage()
+    hasty = replace(package.problem.stages[0], cpu_s=0.25)
+    package.problem = replace(package.problem, stages=(hasty,))
+    backend = CountingBackend(package)
+    served(lambda service: service.evaluate(GOOD), backend=backend, package=package)
+    assert [job.limits.cpu_s for job in backend.jobs] == [0.25, package.limits.cpu_s, package.limits.cpu_s]
+
+
 def test_the_first_fault_ends_a_program() -> None:
     backend = CountingBackend(ToyPackage())
     outcome = served(lambda service: service.evaluate(CRASHES), backend=backend)

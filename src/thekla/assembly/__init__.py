@@ -5,6 +5,7 @@ Every command of the line, and every other window on the house, goes through the
 
 from thekla.analysis.description import Description
 from thekla.analysis.front import FrontListing
+from thekla.analysis.statistics import Interval
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
 from thekla.assembly.auditing import audit, audit_data, write_audit
@@ -16,16 +17,19 @@ from thekla.assembly.forecasting import Forecast, forecast
 from thekla.assembly.gallery import LadderRow, ProblemRow, evaluate, ladder, problems
 from thekla.assembly.helm import Listing, fork, inject, pause, steer_line, steering
 from thekla.assembly.judgement import Comparison, compare, verdict
-from thekla.assembly.laboratory import bench_strategies, write_figure
+from thekla.assembly.laboratory import bench_ablation, bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.piloting import Pilot, pilot
 from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
+from thekla.assembly.replaying import replay
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
 from thekla.generation.asktell import Reply
+from thekla.laboratory.ablation import Worth
 from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 from thekla.promotion import Effort
 
@@ -45,10 +49,12 @@ __all__ = [
     "Forecast",
     "FrontListing",
     "Heard",
+    "Interval",
     "LadderRow",
     "Listing",
     "Observer",
     "Offer",
+    "Pilot",
     "ProblemRow",
     "Progress",
     "PromotionResult",
@@ -62,10 +68,12 @@ __all__ = [
     "Summary",
     "Table",
     "Verdict",
+    "Worth",
     "ask",
     "attend",
     "audit",
     "audit_data",
+    "bench_ablation",
     "bench_strategies",
     "compare",
     "data_sets",
@@ -83,11 +91,13 @@ __all__ = [
     "list_runs",
     "load_options",
     "pause",
+    "pilot",
     "problems",
     "program",
     "promote",
     "prompt",
     "read_program",
+    "replay",
     "reply_of",
     "resume",
     "run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.asktell import Desk
+from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
 from thekla.search import Tuning, Weighed, needs_weighing
@@ -72,10 +74,16 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component, models: ModelSource, *, desk: Desk | None = None) -> Generator:
-    """The generator that the journal names; one that has a parameter `models` or `desk` gets them from here."""
+def build_generator(
+    component: Component,
+    models: ModelSource,
+    *,
+    desk: Desk | None = None,
+    recording: Sequence[RecordedAnswer] = (),
+) -> Generator:
+    """The generator that the journal names; what its parameters name of the house is filled in."""
     make = registry.load("generators", component.name)
-    given = {"models": models, "desk": desk or Desk()}
+    given = {"models": models, "desk": desk or Desk(), "recording": recording, "environment": os.environ}
     wanted = {name: given[name] for name in inspect.signature(make).parameters if name in given}
     if wanted:
         make = _with_parts(make, wanted)
@@ -102,9 +110,10 @@ def build_search(
     *,
     seed: int,
     desk: Desk | None = None,
+    recording: Sequence[RecordedAnswer] = (),
 ) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    generator = build_generator(components["generator"], models, desk=desk)
+    generator = build_generator(components["generator"], models, desk=desk, recording=recording)
     strategy = build_tuned_strategy(components, problem, seed=seed)
     return strategy, Tuned(generator) if "tuning" in components else generator
 

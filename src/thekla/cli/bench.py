@@ -12,11 +12,12 @@ import typer
 from thekla.cli import output
 from thekla.cli.options import JsonFlag
 from thekla.core.errors import ConfigError
+from thekla.core.values import Data
 
 if TYPE_CHECKING:
-    from thekla.assembly import Standing, Summary
+    from thekla.assembly import Interval, Standing, Summary
 
-__all__ = ["app", "strategies"]
+__all__ = ["ablation", "app", "strategies"]
 
 app = typer.Typer(help="Benchmarks that run on this machine, without a sandbox or a model.", no_args_is_help=True)
 
@@ -59,6 +60,42 @@ def strategies(
         _show(summary)
 
 
+@app.command()
+def ablation(
+    name: Annotated[str, typer.Argument(help="A strategy with mechanisms that can be switched off.")] = "thekla",
+    *,
+    problem: Annotated[list[str] | None, typer.Option(help="A problem of the laboratory; may be repeated.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Seeds per mechanism and problem.")] = 10,
+    proposals: Annotated[int, typer.Option(min=1, help="Proposals of a search.")] = 200,
+    in_flight: Annotated[int, typer.Option(min=1, max=4096, help="Tickets asked before one is told.")] = 1,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what each mechanism of a strategy is worth, on problems by formula."""
+    from rich.progress import Progress
+
+    from thekla import assembly
+
+    with Progress(console=output.errors(), transient=True) as progress:
+        task = progress.add_task("trials", total=None)
+        found = assembly.bench_ablation(
+            name,
+            problem or [],
+            seeds=seeds,
+            proposals=proposals,
+            in_flight=in_flight,
+            observer=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        about: dict[str, Data] = {"strategy": name, "seeds": seeds, "proposals": proposals, "in_flight": in_flight}
+        output.print_json({**about, "worths": [asdict(one) for one in found]})
+        return
+    rows = [
+        (one.mechanism, one.problem, f"{one.added:+.3f}", _range(one.interval), f"{one.p_value:.3f}") for one in found
+    ]
+    output.table(("mechanism", "problem", "adds", "95 %", "p"), rows, left=2, title=f"what {name} has of it")
+    output.note(f"{seeds} seeds, {proposals} proposals each: the mean of the best score with it minus without it.")
+
+
 def _show(summary: Summary) -> None:
     for problem in dict.fromkeys(one.problem for one in summary.standings):
         found = sorted((one for one in summary.standings if one.problem == problem), key=lambda one: -one.median)
@@ -84,5 +121,8 @@ def _factors() -> Sequence[str]:
 
 
 def _cells(one: Standing) -> tuple[str, ...]:
-    interval = f"{one.interval.low:.3f} to {one.interval.high:.3f}" if one.interval else "-"
-    return (one.contender, f"{one.median:.3f}", interval, f"{one.area:.3f}", f"{one.p_value:.3f}")
+    return (one.contender, f"{one.median:.3f}", _range(one.interval), f"{one.area:.3f}", f"{one.p_value:.3f}")
+
+
+def _range(interval: Interval | None) -> str:
+    return f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-"

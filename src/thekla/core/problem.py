@@ -258,10 +258,15 @@ class Instance:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A step of the cascade; a candidate that fails in it goes no further."""
+    """A step of the cascade; a candidate that fails in it goes no further.
+
+    Args:
+        cpu_s: CPU time of one guest in it, where the problem's limit would let a program that never ends waste more.
+    """
 
     name: str
     instances: tuple[Instance, ...]
+    cpu_s: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)

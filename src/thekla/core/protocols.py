@@ -39,6 +39,7 @@ __all__ = [
     "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
+    "PromptFinisher",
     "Referee",
     "RunStore",
     "Sandbox",
@@ -103,6 +104,14 @@ class Generator(Protocol):
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """A proposal that depends on the arguments only (and, for a model, on the model)."""
+
+
+@runtime_checkable
+class PromptFinisher(Protocol):
+    """A generator that adds to the prompt how to answer."""
+
+    def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
+        """The prompt as `propose` sends it with the same arguments."""
 
 
 class Guest(Protocol):

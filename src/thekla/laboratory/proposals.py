@@ -32,21 +32,25 @@ class SyntheticModel:
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """A changed program, or an answer that holds none."""
+        return self.answer(ticket, seed=seed)
+
+    def answer(self, ticket: Ticket, *, seed: int) -> Proposal:
+        """The proposal for a ticket, at once."""
         rng = stream(seed, self.name)
         noise, draw = self._lab.noise, rng.random()
         if draw < noise.malformed:
-            return self._answer(None)
+            return self._proposal(None)
         parent = self._genome_of(ticket)
         leap = noise.leap * (_ASKED if "tactic" in ticket.route else 1.0)
         if draw < noise.malformed + leap:
-            return self._answer(self._leap(parent, rng), "leap")
+            return self._proposal(self._leap(parent, rng), "leap")
         if draw < noise.malformed + leap + noise.crossover:
             donor = self._donor(ticket, rng)
             if donor is not None:
-                return self._answer(_crossed(parent, donor, rng), "crossover")
-        return self._answer(_mutated(parent, rng), "constant")
+                return self._proposal(_crossed(parent, donor, rng), "crossover")
+        return self._proposal(_mutated(parent, rng), "constant")
 
-    def _answer(self, genome: Genome | None, operator: str = "malformed") -> Proposal:
+    def _proposal(self, genome: Genome | None, operator: str = "malformed") -> Proposal:
         generator = f"{self.name}@{self.version}"
         if genome is None:
             return Proposal(raw="", program=None, operator=operator, generator=generator, reason="no program")

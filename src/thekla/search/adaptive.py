@@ -22,7 +22,8 @@ __all__ = ["Thekla"]
 
 _MAIN, _SIDE = "main", "side"
 _POOL = 200  # latest scored programs from which a second line may start
-_LOOKED_AT = 8  # of these, for each new line
+_LOOKED_AT = 32  # of these, for each new line
+_REMEMBERED = 8  # former lines that a new one has to differ from
 _DIFFERS = 0.05  # distance from which on a program counts as another structure
 _SIDE_SHARE = 0.7  # of the tickets, while the main line stands still
 _FORGIVEN = 2  # second lines that may lead nowhere before the next get half of that share
@@ -38,7 +39,7 @@ class Thekla(RankedStrategy):
     problems. Each of the other mechanisms starts from a sign that climbing has ended, and can be switched off:
 
     Args:
-        evaluations: The budget; patience is 8 % of it, between 10 and 60 evaluations of the main line or outcomes of
+        evaluations: The budget; patience is 8 % of it, between 16 and 60 evaluations of the main line or outcomes of
             another.
         second_line: Open a second line at a good program that differs in structure from all lines so far, and let it
             climb undisturbed by better programs until it overtakes the main line or stands still itself. The more of
@@ -70,7 +71,7 @@ class Thekla(RankedStrategy):
     ) -> None:
         super().__init__(problem, seed=seed)
         at_least(1, evaluations=evaluations)
-        self._patience = min(60, max(10, round(0.08 * evaluations)))
+        self._patience = min(60, max(16, round(0.08 * evaluations)))
         self._second_line = second_line
         self._tactics = TacticBandit() if tactics else None
         self._complement = complement
@@ -189,7 +190,7 @@ class Thekla(RankedStrategy):
         What is farthest is most often broken: second lines from there cost the mutator on `lakehouse` a third of its
         tickets and led nowhere.
         """
-        known = [*self._visited[-_LOOKED_AT:], outline(self._lines[self._roles[_MAIN]].head.candidate.program.text)]
+        known = [*self._visited[-_REMEMBERED:], outline(self._lines[self._roles[_MAIN]].head.candidate.program.text)]
         drawn = rng.sample(range(len(self._pool)), min(_LOOKED_AT, len(self._pool)))
         texts = {place: outline(self._pool[place].candidate.program.text) for place in drawn}
         far = {place: min(jaccard(text, other) for other in known) for place, text in texts.items()}

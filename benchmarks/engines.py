@@ -1,0 +1,101 @@
+"""Published engines as they are installed beside the house's strategies, on the same proposals.
+
+    python3 -m venv engines && engines/bin/pip install openevolve==0.4.0 gepa==0.1.4
+    python benchmarks/engines.py --python engines/bin/python --seeds 5
+
+The engines run in that interpreter (`engine_drivers.py`) against the laboratory's endpoint: their k-th request gets
+the draws of the k-th ticket of the strategies. All have one proposal in flight. A score counts at the proposal whose
+program it is of; an engine that evaluates a program again is not charged for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import thekla
+from thekla.assembly.laboratory import contender
+from thekla.laboratory.endpoint import synthetic_script
+from thekla.laboratory.problems import LABORATORY
+from thekla.laboratory.summary import Summary, summarise
+from thekla.laboratory.trial import Trial, run_trial
+from thekla.testing.model_server import ModelServer
+
+ENGINES = ("openevolve", "gepa")
+STRATEGIES = ("thekla", "thekla+tune", "greedy", "openevolve@0.4.0", "gepa@0.1.4")
+DRIVERS = Path(__file__).with_name("engine_drivers.py")
+
+
+def engine_trial(python: str, engine: str, problem: str, *, seed: int, proposals: int) -> Trial:
+    """One search by an installed engine.
+
+    Raises:
+        subprocess.CalledProcessError: It failed; what it said is on stderr.
+    """
+    lab = LABORATORY[problem]()
+    with TemporaryDirectory() as folder, ModelServer(synthetic_script(lab, seed=seed)) as server:
+        paths = [str(Path(package).parent) for package in thekla.__path__]
+        environment = {"PATH": os.environ["PATH"], "HOME": folder, "PYTHONPATH": os.pathsep.join(paths)}
+        subprocess.run(
+            [python, str(DRIVERS), engine, problem, server.url, str(seed), str(proposals), folder],
+            check=True,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        lines = (Path(folder) / "scores.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    return Trial(contender=f"{engine} (engine)", problem=problem, seed=seed, best=best_by_program(lines, proposals))
+
+
+def best_by_program(lines: Sequence[str], proposals: int) -> tuple[float, ...]:
+    """The best score after each new program of lines such as `ID SCORE`, as many as there were proposals."""
+    scores: dict[str, float] = {}
+    for line in lines:
+        program, _, score = line.partition(" ")
+        scores.setdefault(program, float(score))
+    best: list[float] = []
+    for found in scores.values():
+        best.append(max(found, best[-1] if best else found))
+    best += [best[-1]] * (proposals + 1 - len(best))
+    return tuple(best[: proposals + 1])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is asked for, and print a line per contender and problem."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", required=True, help="interpreter that has the engines")
+    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
+    parser.add_argument("--strategies", nargs="+", default=STRATEGIES)
+    parser.add_argument("--problems", nargs="+", default=["fmin5"], choices=list(LABORATORY))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--proposals", type=int, default=200)
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    given = parser.parse_args(arguments)
+    trials: list[Trial] = []
+    for problem in given.problems:
+        for seed in range(1, given.seeds + 1):
+            for name in given.strategies:
+                trials.append(run_trial(contender(name), LABORATORY[problem](), seed=seed, proposals=given.proposals))
+            for engine in given.engines:
+                trials.append(engine_trial(given.python, engine, problem, seed=seed, proposals=given.proposals))
+    sys.stdout.write(json.dumps(asdict(summarise(trials))) + "\n" if given.json else table(summarise(trials)))
+
+
+def table(summary: Summary) -> str:
+    """Medians, areas and p-values by problem, in the order of mean ranks."""
+    rows = [
+        f"{one.problem:12} {one.contender:24} median {one.median:.3f} area {one.area:.3f} p {one.p_value:.3f} "
+        f"mean rank {summary.ranks[one.contender]:.2f}"
+        for one in sorted(summary.standings, key=lambda one: (one.problem, summary.ranks[one.contender]))
+    ]
+    return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    main()
