@@ -9,6 +9,8 @@ from thekla.analysis.statistics import Interval
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
 from thekla.assembly.auditing import audit, audit_data, write_audit
+from thekla.assembly.authoring.linting import LintRow, lint
+from thekla.assembly.authoring.making import KINDS, new_problem
 from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
@@ -34,6 +36,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 from thekla.promotion import Effort
 
 __all__ = [
+    "KINDS",
     "PROFILE_FACTORS",
     "AuditReport",
     "Comparison",
@@ -51,6 +54,7 @@ __all__ = [
     "Heard",
     "Interval",
     "LadderRow",
+    "LintRow",
     "Listing",
     "Observer",
     "Offer",
@@ -88,8 +92,10 @@ __all__ = [
     "front",
     "inject",
     "ladder",
+    "lint",
     "list_runs",
     "load_options",
+    "new_problem",
     "pause",
     "pilot",
     "problems",

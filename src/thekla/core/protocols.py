@@ -23,6 +23,7 @@ from thekla.core.run import Completion, Prompt, Proposal, Ticket, Told
 from thekla.core.values import Data, Value
 
 __all__ = [
+    "AcceptsFaults",
     "Backend",
     "BatchGuest",
     "BlobStore",
@@ -269,8 +270,8 @@ class CandidateCheck(Protocol):
     def check(self, program: Program) -> Failed | None:
         """Why the program must fail, or None if that is not certain; takes milliseconds, and runs nothing of it.
 
-        It is asked once the program parses and defines what the interface asks for. What it refuses must fail in
-        every evaluation: a doubt is no reason.
+        It is asked once the program parses and defines what the interface asks for. What it refuses must fail
+        wherever the line in question is reached: a doubt is no reason.
         """
 
 
@@ -281,6 +282,15 @@ class WithExploits(Protocol):
     @property
     def exploits(self) -> Mapping[str, Program]:
         """Each by name; each must fail, or score no better than the seeds and trivial rungs."""
+
+
+@runtime_checkable
+class AcceptsFaults(Protocol):
+    """Optional, of a package: faults that an audit will find, and that are there on purpose."""
+
+    @property
+    def accepted(self) -> Mapping[str, str]:
+        """The reason by fault and subject, as in `exploit_pays refuse_work`; the audit warns of it and says why."""
 
 
 @runtime_checkable

@@ -32,7 +32,7 @@ from thekla.core.rng import stream
 from thekla.core.values import digest_of
 from thekla.evaluation.bounds import Bounds, breaches
 from thekla.evaluation.cache import EvaluationCache
-from thekla.evaluation.checks import check
+from thekla.evaluation.checks import check_candidate
 from thekla.evaluation.complexity import PROGRAM_OBJECTIVES
 from thekla.evaluation.racing import has_lost
 from thekla.evaluation.repetition import averaged, disagreement
@@ -107,7 +107,7 @@ class EvaluationService:
     async def evaluate(self, program: Program, *, twin: Twin = no_twin, cutoff: Cutoff | None = None) -> Outcome:
         """Checks, then the cascade, then the train split."""
         problem = self._package.problem
-        failed = check(program, problem.interface)
+        failed = check_candidate(program, self._package)
         if failed is not None:
             return failed
         spent, seen = Usage(), []

@@ -72,6 +72,10 @@ def interface_section(interface: Interface) -> Section:
         lines += [_documented(f"    def {_signature(one)}", one.doc) for one in record.methods]
     lines += [f"{name}: {type_}" for name, type_ in interface.names.items()]
     lines += ["```", f"Types that are numbers: {', '.join(interface.numbers)}."]
+    if interface.modules is not None:
+        lines.append(f"It may import nothing but: {', '.join(interface.modules) or 'nothing at all'}.")
+    if interface.forbidden:
+        lines.append(f"It must not use, and is refused for: {', '.join(interface.forbidden)}.")
     if interface.wheels:
         lines.append(f"Imports besides the standard library: {', '.join(interface.wheels)}.")
     functions = [_signature(one) for one in interface.functions]
