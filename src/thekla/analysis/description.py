@@ -18,6 +18,7 @@ from thekla.analysis.tables import (
     models_table,
     operators_table,
     quarantine_table,
+    readability_table,
     summary_table,
 )
 from thekla.analysis.wording import findings
@@ -49,6 +50,7 @@ def describe(view: RunView) -> Description:
         gap_table(view),
         quarantine_table(view),
         failures_table(view),
+        readability_table(view),
         operators_table(view),
         models_table(view),
         ledger_table(view),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from thekla.analysis.ladder import Ladder, Rung, Standing
 from thekla.analysis.price import price_of_improvement
+from thekla.analysis.readability import readability
 from thekla.analysis.reading import RunView
 from thekla.analysis.statistics import Interval
 from thekla.analysis.wording import SPLIT_NAMES, rung_label, with_unit
@@ -24,6 +25,7 @@ __all__ = [
     "models_table",
     "operators_table",
     "quarantine_table",
+    "readability_table",
     "screening_note",
     "standing_text",
     "summary_table",
@@ -221,6 +223,33 @@ def price_rows(view: RunView) -> list[tuple[str, str]]:
     paid = "" if price.cost_usd is None else f"${price.cost_usd:,.4f}, "
     used = f"{number(price.evaluations, digits=2)} evaluations, {duration(price.cpu_s)} of CPU"
     return [("for one percent better than the seed (train)", f"{paid}{used}")]
+
+
+def readability_table(view: RunView) -> Table:
+    """How readable the best program is, beside the seed it began with."""
+    rows = []
+    for name, candidate in (("seed", view.seed), ("best", view.best)):
+        program = view.programs.get(candidate.program) if candidate is not None and candidate.program else None
+        found = readability(program) if program is not None else None
+        if found is not None:
+            rows.append(
+                (
+                    name,
+                    str(found.lines),
+                    str(found.functions),
+                    str(found.longest_function),
+                    str(found.deepest),
+                    number(found.explained, digits=2),
+                    str(found.bare_numbers),
+                )
+            )
+    return Table(
+        title="Readability",
+        columns=("program", "lines", "functions", "longest", "deepest", "words per line", "bare numbers"),
+        rows=tuple(rows),
+        note="Lines of code; the longest function in lines, and blocks within blocks in the deepest; lines of comments "
+        "and docstrings for each line of code; numbers without a name.",
+    )
 
 
 def summary_table(view: RunView, steps: Ladder) -> Table:

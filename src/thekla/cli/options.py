@@ -74,7 +74,7 @@ def sandbox_tier(name: str) -> str:
     """
     known = registry.names("sandboxes")
     if name not in known:
-        raise ConfigError(f"--sandbox {name!r} is unknown; use {', '.join(known)}")
+        raise ConfigError(f"--sandbox {name!r} is unknown; use {', '.join(known[:-1])} or {known[-1]}")
     return name
 
 

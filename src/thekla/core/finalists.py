@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 
 from thekla.core.constraints import violation
-from thekla.core.evaluation import Scored
+from thekla.core.evaluation import Outcome, Scored
 from thekla.core.preference import by_preference
-from thekla.core.problem import Objective, Problem
+from thekla.core.problem import Baseline, Objective, Problem
 from thekla.core.program import Candidate
 
-__all__ = ["finalists_of", "milestones_of", "preferred"]
+__all__ = ["finalists_of", "milestones_of", "preferred", "ranked"]
 
 FINALISTS = 3
-MILESTONES = 3
+MILESTONES = 2  # with the seed and the finalists enough to see a gap open; each costs an evaluation on validation
 
 
 def finalists_of(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> list[Candidate]:
@@ -61,3 +61,10 @@ def preferred(problem: Problem, objectives: Sequence[Objective], outcomes: Seque
     """Places of the outcomes, the preferred first: feasible ones before all others."""
     violations = [violation(problem.constraints, outcome) for outcome in outcomes]
     return by_preference(objectives, [outcome.scores for outcome in outcomes], violations)
+
+
+def ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> list[Baseline]:
+    """The rows with a score, the preferred on validation first and the earlier of equals; all if none has a score."""
+    scored = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
+    ranks = preferred(problem, problem.objectives, [outcome for _, outcome in scored])
+    return [scored[place][0] for place in ranks] or list(rows)

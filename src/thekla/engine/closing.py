@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from thekla.core.evaluation import Failed, Outcome, Scored
-from thekla.core.finalists import finalists_of, milestones_of, preferred
+from thekla.core.finalists import finalists_of, milestones_of, ranked
 from thekla.core.journal import Closed, Frozen, HoldoutOpened, Judged, Quarantined
 from thekla.core.problem import Baseline, Instance, Problem, Split
 from thekla.core.program import Candidate, Program
@@ -50,7 +50,7 @@ async def close_run(
             for candidate in milestones_of(problem, scored, besides=[seed, *finalists])
         ]
         outcomes = await _judge(evaluator, journal, [*rows, *passed], Split.VALIDATION, instances, validating)
-        rows = _ranked(problem, rows, outcomes[: len(rows)])
+        rows = ranked(problem, rows, outcomes[: len(rows)])
     winner = await _confirmed(evaluator, journal, rows, {each.program: outcome for each, outcome in scored})
     winner = replace(winner, role="winner")
     for split in (Split.TRAIN, Split.VALIDATION, Split.PUBLIC):
@@ -95,13 +95,6 @@ async def _judge(
         journal.write(Judged(name=row.name, role=row.role, split=split, program=program, outcome=outcome, bound=bound))
     journal.flush()
     return list(outcomes)
-
-
-def _ranked(problem: Problem, rows: Sequence[Baseline], outcomes: Sequence[Outcome]) -> list[Baseline]:
-    """The rows with a score, the preferred on validation first and the earlier of equals; all if none has a score."""
-    scored = [(row, outcome) for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Scored)]
-    ranks = preferred(problem, problem.objectives, [outcome for _, outcome in scored])
-    return [scored[place][0] for place in ranks] or list(rows)
 
 
 async def _confirmed(

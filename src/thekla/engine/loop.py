@@ -207,8 +207,9 @@ class Engine:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""
         flight = self._pending[0]
         proposal, outcome = await flight.work
-        if proposal.program is not None and isinstance(outcome, Scored) and self._would_lead(proposal.program, outcome):
-            outcome = await self._parts.evaluator.confirm(proposal.program, outcome)
+        program = proposal.program
+        if program and program.id not in self._seen and isinstance(outcome, Scored) and self._tally.is_led_by(outcome):
+            outcome = await self._parts.evaluator.confirm(program, outcome)
         self._pending.popleft()
         told = self._told(flight.ticket, proposal, outcome)
         counted = not (isinstance(told.outcome, Failed) and told.outcome.stage != _TRAIN)
@@ -224,10 +225,6 @@ class Engine:
         self._history.append(told)
         self._parts.strategy.tell(told)
         self._report("search")
-
-    def _would_lead(self, program: Program, outcome: Scored) -> bool:
-        """Whether a new program is better than all that were told; the problem's first seed leads unasked."""
-        return self._tally.is_led_by(outcome) and program.id not in self._seen
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
