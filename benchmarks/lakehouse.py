@@ -274,21 +274,14 @@ def published_evaluation(policy: str) -> dict[str, float]:
 
 
 def curves(rounds: int) -> list[Point]:
-    """CPU time over ticks per second, pools and load, with the policy `priority`."""
+    """CPU time over ticks per second, pools and load, with the policy `priority` and the default rules."""
     points = []
     load = WorkloadParams(duration=60, num_pipelines=10, num_operators=10)
     base = Params(duration=60, num_pools=2)
     for tps in (10, 100, 1000, 10_000):
-        points.append(
-            _point(
-                "ticks per second",
-                tps,
-                replace(load, ticks_per_second=tps),
-                replace(base, ticks_per_second=tps),
-                rounds,
-            )
-        )
-    for pools in (1, 4, 16, 64):
+        workload, params = replace(load, ticks_per_second=tps), replace(base, ticks_per_second=tps)
+        points.append(_point("ticks per second", tps, workload, params, rounds))
+    for pools in (1, 2, 4, 8, 16):
         points.append(_point("pools", pools, load, replace(base, num_pools=pools), rounds))
     for batch in (2, 8, 32, 128):
         points.append(_point("pipelines per batch", batch, replace(load, num_pipelines=batch), base, rounds))
@@ -299,42 +292,48 @@ def _point(curve: str, x: float, workload: WorkloadParams, params: Params, round
     trace = generate_trace(workload, revision="eudoxia-cur")
     results: list[RunResult] = []
     best = min(
-        cpu_s(lambda: results.append(simulate(trace, builtin_policy("priority"), params, "eudoxia-cur")))
-        for _ in range(rounds)
+        cpu_s(lambda: results.append(simulate(trace, builtin_policy("priority"), params))) for _ in range(rounds)
     )
     return Point(curve=curve, x=x, ticks=params.max_ticks, events=results[-1].events, cpu_ms=1e3 * best)
 
 
 def chart(points: list[Point]) -> str:
-    """The curves as SVG: CPU time over events, both logarithmic, with the number of ticks beside each point."""
-    names = list(dict.fromkeys(point.curve for point in points))
-    colours = dict(zip(names, ("#0b6e99", "#b4540a", "#4d7c0f"), strict=True))
-    xs = [math.log10(point.events) for point in points]
-    ys = [math.log10(point.cpu_ms) for point in points]
-    left, right, low, high = min(xs) - 0.1, max(xs) + 0.3, min(ys) - 0.1, max(ys) + 0.1
+    """The curves as SVG, side by side: CPU time and events over what was varied, all axes logarithmic."""
+    kinds: dict[str, tuple[str, Callable[[Point], float]]] = {
+        "CPU ms": ("#0b6e99", lambda point: point.cpu_ms),
+        "events": ("#b4540a", lambda point: point.events),
+    }
+    heights = [value(point) for _, value in kinds.values() for point in points]
+    low, high = math.log10(min(heights)) - 0.2, math.log10(max(heights)) + 0.2
 
-    def place(point: Point) -> tuple[float, float]:
-        x = 60 + 560 * (math.log10(point.events) - left) / (right - left)
-        y = 340 - 300 * (math.log10(point.cpu_ms) - low) / (high - low)
-        return round(x, 1), round(y, 1)
+    def down(height: float) -> float:
+        return round(220 - 180 * (math.log10(height) - low) / (high - low), 1)
 
     lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 400" font-family="sans-serif" font-size="12">',
-        '<rect width="640" height="400" fill="#fff"/><path d="M60 40V340H620" fill="none" stroke="#666"/>',
-        '<text x="340" y="385" text-anchor="middle">events</text><text x="16" y="30">CPU ms</text>',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 270" font-family="sans-serif" font-size="12">',
+        '<rect width="720" height="270" fill="#fff"/>',
+        *(
+            f'<text x="{60 + 80 * number}" y="20" fill="{colour}">{name}</text>'
+            for number, (name, (colour, _)) in enumerate(kinds.items())
+        ),
     ]
-    for power in range(math.ceil(left), math.floor(right) + 1):
-        x = 60 + 560 * (power - left) / (right - left)
-        lines.append(f'<text x="{x:.1f}" y="358" text-anchor="middle">{10**power:,}</text>')
     for power in range(math.ceil(low), math.floor(high) + 1):
-        y = 340 - 300 * (power - low) / (high - low)
-        lines.append(f'<text x="52" y="{y:.1f}" text-anchor="end">{10**power:g}</text>')
-    for number, name in enumerate(names):
-        places = [place(point) for point in points if point.curve == name]
-        path = " ".join(f"{x},{y}" for x, y in places)
-        lines.append(f'<polyline points="{path}" fill="none" stroke="{colours[name]}" stroke-width="2"/>')
-        lines += [f'<circle cx="{x}" cy="{y}" r="4" fill="{colours[name]}"/>' for x, y in places]
-        lines.append(f'<text x="80" y="{60 + 18 * number}" fill="{colours[name]}">over {name}</text>')
+        y = down(10**power)
+        lines.append(f'<path d="M50 {y}H710" stroke="#ddd"/>')
+        lines.append(f'<text x="44" y="{y + 4}" text-anchor="end">{10**power:,}</text>')
+    for panel, name in enumerate(dict.fromkeys(point.curve for point in points)):
+        of = [point for point in points if point.curve == name]
+        left = 70 + 225 * panel
+        scale = 160 / math.log10(of[-1].x / of[0].x)
+        across = [round(left + scale * math.log10(point.x / of[0].x), 1) for point in of]
+        for x, point in zip(across, of, strict=True):
+            lines.append(f'<text x="{x}" y="238" text-anchor="middle">{point.x:,.0f}</text>')
+        lines.append(f'<text x="{left + 80}" y="260" text-anchor="middle">{name}</text>')
+        for colour, value in kinds.values():
+            places = [(x, down(value(point))) for x, point in zip(across, of, strict=True)]
+            path = " ".join(f"{x},{y}" for x, y in places)
+            lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+            lines += [f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in places]
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -343,22 +342,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="runs of ours, of which the best counts (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures as JSON")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the curves")
+    parser.add_argument("--only-curves", action="store_true", help="leave out all that is compared")
     options = parser.parse_args()
-    print(f"beside {other_name()}; ticks per CPU second; load {os.getloadavg()[0]:.1f}")
-    print(f"{'set-up':<12}{'policy':<10}{'calls':<8}{'events':>8}{'ours':>14}{'other':>10}{'ratio':>8}{'target':>8}")
-    other: dict[tuple[str, str], float] = {}
-    rows = []
-    for setup in _setups():
-        rows.append(measure(setup, options.rounds, other))
-        _show(rows[-1])
-    rows.append(generation(options.rounds))
-    _show(rows[-1])
-    evaluations = {policy: published_evaluation(policy) for policy in ("naive", "priority")}
-    for policy, found in evaluations.items():
-        print(
-            f"published evaluation, {policy}: {found['in_process_s']:.2f} CPU s, sandboxed {found['sandboxed_s']:.2f} "
-            f"({found['ratio']:.1f}x), {found['calls']:.0f} calls of {found['bytes_per_call']:.0f} bytes on average"
-        )
+    rows, evaluations = ([], {}) if options.only_curves else _compared(options.rounds)
     points = curves(options.rounds)
     print(f"\n{'curve':<22}{'at':>8}{'ticks':>10}{'events':>9}{'CPU ms':>9}{'us/event':>10}")
     for point in points:
@@ -369,6 +355,26 @@ def main() -> None:
     if options.json:
         figures = {"rows": [asdict(row) for row in rows], "curves": [asdict(each) for each in points]}
         options.json.write_text(json.dumps({"beside": other_name(), **figures, "evaluation": evaluations}, indent=2))
+
+
+def _compared(rounds: int) -> tuple[list[Row], dict[str, dict[str, float]]]:
+    """Measures and prints all that is beside something else."""
+    print(f"beside {other_name()}; ticks per CPU second; load {os.getloadavg()[0]:.1f}")
+    print(f"{'set-up':<12}{'policy':<10}{'calls':<8}{'events':>8}{'ours':>14}{'other':>10}{'ratio':>8}{'target':>8}")
+    other: dict[tuple[str, str], float] = {}
+    rows = []
+    for setup in _setups():
+        rows.append(measure(setup, rounds, other))
+        _show(rows[-1])
+    rows.append(generation(rounds))
+    _show(rows[-1])
+    evaluations = {policy: published_evaluation(policy) for policy in ("naive", "priority")}
+    for policy, found in evaluations.items():
+        print(
+            f"published evaluation, {policy}: {found['in_process_s']:.2f} CPU s, sandboxed {found['sandboxed_s']:.2f} "
+            f"({found['ratio']:.1f}x), {found['calls']:.0f} calls of {found['bytes_per_call']:.0f} bytes on average"
+        )
+    return rows, evaluations
 
 
 def _show(row: Row) -> None:

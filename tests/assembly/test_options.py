@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from thekla.assembly.build import build_generator, build_package, build_strategy, started_of
-from thekla.assembly.options import load_options
+from thekla.assembly.options import RunOptions, load_options
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
+from thekla.core.racing import Race
 from thekla.core.registry import Component
 from thekla.core.values import Data
 from thekla.llm import Models
@@ -109,3 +110,18 @@ def test_a_strategy_that_asks_for_its_budget_is_given_the_one_of_the_run(
     options = load_options(problem="toy", generator="constants", prompts="plain", **given)
     package = build_package(ProblemRef(name="toy", suite="default"))
     assert started_of(options, package, tier="trusted").components["strategy"].arguments == arguments
+
+
+def test_a_race_is_recorded_and_refused_where_more_than_one_number_counts() -> None:
+    options = RunOptions(problem="toy", generator="constants", prompts="plain", race=0.1)
+    package = build_package(options.reference)
+    assert started_of(options, package, tier="strict").race == Race(keep=10, error=0.1)
+    with pytest.raises(ConfigError, match="--race needs a single objective, and in this run complexity"):
+        started_of(options.model_copy(update={"readable": True}), package, tier="strict")
+
+
+def test_an_agent_that_is_named_proposes_with_the_model_that_is_named() -> None:
+    options = load_options(None, problem="toy", agent="claude", model="sonnet")
+    assert options.generator_name == "agent"
+    assert options.prompts_name == "chat"
+    assert options.arguments_of("generator") == {"tool": "claude", "model": "sonnet"}

@@ -17,11 +17,13 @@ from thekla.assembly import (
     RunOptions,
     ask,
     list_runs,
+    prompt,
     read_program,
     reply_of,
     resume,
     run,
     state,
+    steer_line,
     stop,
     tell,
     view,
@@ -295,3 +297,18 @@ def test_a_run_that_another_process_writes_is_waited_for_or_refused(runs: Path) 
     name = begin(runs)
     with RunFile.open(runs / f"{name}.thekla"), pytest.raises(StorageError, match="being written"):
         asked(name, runs)
+
+
+def test_the_prompt_of_a_ticket_is_shown_again_as_it_was_handed_out(runs: Path) -> None:
+    name = begin(runs)
+    (first,), _ = ask(name, n=1, by="me", lease_s=60, runs=runs, workers=1, observer=silent)
+    told(name, first.ticket.id, Reply(by="me", program=program(0.4)), runs)
+    steer_line(name, "note", "mind the third number", drop=False, runs=runs)
+    (second,), _ = ask(name, n=1, by="me", lease_s=60, runs=runs, workers=1, observer=silent)
+    told(name, second.ticket.id, Reply(by="me", program=program(0.45)), runs)
+    (third,), _ = ask(name, n=1, by="me", lease_s=60, runs=runs, workers=1, observer=silent)
+    assert "mind the third number" in third.prompt.text
+    for offer in (first, second, third):
+        assert prompt(name, offer.ticket.id, runs) == offer.prompt
+    with pytest.raises(ConfigError, match="nobody was asked"):
+        prompt(name, "s0", runs)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
-import thekla.core.problem
 from thekla.audit import CHECKS, AuditReport, Severity, audit
 from thekla.audit.page import render_audit
 from thekla.core.codec import decode, encode
+from thekla.core.errors import MissingExtraError
 from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import Guest, Sandbox
-from thekla.sandbox import StrictSandbox
-from thekla.testing.guests import InProcessSandbox
+from thekla.sandbox import StrictSandbox, TrustedSandbox
 
 from .scheduling import BROKEN, LONGEST, Sound, variants
 
@@ -147,6 +147,23 @@ def test_declared_variants_must_score_alike(sandbox: StrictSandbox) -> None:
     assert finding.fault == "variant_differs"
 
 
+def test_audit_without_a_sandbox_leaves_this_process_as_it_is() -> None:
+    clock = time.monotonic
+    report = audited(Sound(), TrustedSandbox(), quick=True)
+    assert report.verdict == "fit"
+    assert report.tier == "trusted"
+    assert time.monotonic is clock
+
+
+def test_what_the_machine_lacks_is_no_fault_of_the_problem(sandbox: StrictSandbox) -> None:
+    class Lacking(Sound):
+        def bound(self, instance: Instance) -> Mapping[str, float]:
+            raise MissingExtraError("the bound", extra="problems", package="numpy")
+
+    with pytest.raises(MissingExtraError):
+        audited(Lacking(), sandbox, only="bounds")
+
+
 def test_exploit_that_pays_is_fatal(sandbox: StrictSandbox) -> None:
     class Exploited(Sound):
         exploits: ClassVar[Mapping[str, Program]] = {
@@ -159,6 +176,20 @@ def test_exploit_that_pays_is_fatal(sandbox: StrictSandbox) -> None:
     assert finding.evidence["program"] == "honest after all"
 
 
+def test_accepted_fault_is_a_warning_with_its_reason_and_hides_no_other(sandbox: StrictSandbox) -> None:
+    class Accepting(Sound):
+        exploits: ClassVar[Mapping[str, Program]] = {
+            "known": Program.from_text(LONGEST),
+            "unknown": Program.from_text(LONGEST + "\n"),
+        }
+        accepted: ClassVar[Mapping[str, str]] = {"exploit_pays known": "as published"}
+
+    report = audited(Accepting(), sandbox, only="exploits")
+    assert [finding.subject for finding in report.of(Severity.FATAL)] == ["unknown"]
+    (warning,) = report.of(Severity.WARNING)
+    assert warning.message.endswith("accepted by the problem: as published")
+
+
 def test_report_survives_its_plain_form_and_its_page_escapes_what_a_problem_says(sandbox: StrictSandbox) -> None:
     report = audited(Sound(), sandbox, only="cost")
     assert decode(AuditReport, json.loads(json.dumps(encode(report)))) == report
@@ -166,9 +197,3 @@ def test_report_survives_its_plain_form_and_its_page_escapes_what_a_problem_says
     page = render_audit(marked)
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
-
-
-def test_without_isolation_no_program_is_tried_that_would_change_the_auditor() -> None:
-    before = {name: value for name, value in vars(thekla.core.problem).items() if callable(value)}
-    audited(Sound(), InProcessSandbox(), only="harm")
-    assert {name: vars(thekla.core.problem)[name] for name in before} == before

@@ -13,6 +13,7 @@ from thekla.core.journal import Closed, Frozen, Judged, payload_of
 from thekla.core.problem import Baseline, Instance, Objective, Problem
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import Twin, no_twin
+from thekla.core.racing import Cutoff
 from thekla.engine import Clock, Journal
 from thekla.engine.closing import close_run
 from thekla.storage import MemoryRun
@@ -28,7 +29,7 @@ class Marks:
         self._scores = scores
         self._fickle = fickle
 
-    async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
+    async def evaluate(self, program: Program, *, twin: Twin = no_twin, cutoff: Cutoff | None = None) -> Outcome:
         score, nodes = self._scores[program.text]
         instances = {"x": InstanceResult(scores={"score": score})}
         return Scored(scores={"score": score, "complexity": nodes}, instances=instances)

@@ -351,3 +351,21 @@ def test_rules_fill_what_an_entry_leaves_open() -> None:
     found = settings_of([{"model": name} for name in names], rules)  # type: ignore[arg-type]  # as a file gives it
     assert [(one.temperature, one.effort) for one in found] == [(1.0, "high"), (1.0, "high"), (0.7, "")]
     assert settings_of([{"model": names[0], "temperature": 0.2}], rules)[0].temperature == 0.2  # type: ignore[arg-type]
+
+
+def test_requests_that_are_refused_for_what_they_say_hold_up_no_other() -> None:
+    refused = Reply(status=400, envelope=b'{"error": "this prompt is against our rules"}')
+
+    def script(number: int, body: Mapping[str, Any]) -> Reply:
+        return refused if number < 12 else Reply(text="def f(): return 1")
+
+    time = FakeTime()
+    with ModelServer(script) as server:
+        found = ask(server, calls=13, time=time)
+    assert [isinstance(one, ModelFault) for one in found] == [True] * 12 + [False]
+    assert len(server.log) == 13
+    with ModelServer(lambda number, body: refused) as server:
+        found = ask(server, calls=25)
+    assert len(server.log) == 20
+    kinds = [one.kind for one in found if isinstance(one, ModelFault)]
+    assert kinds == [FaultKind.REQUEST] * 20 + [FaultKind.OUTAGE] * 5

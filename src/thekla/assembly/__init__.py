@@ -9,6 +9,8 @@ from thekla.analysis.statistics import Interval
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
 from thekla.assembly.auditing import audit, audit_data, write_audit
+from thekla.assembly.authoring.linting import LintRow, lint
+from thekla.assembly.authoring.making import KINDS, new_problem
 from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.data import DataRow, data_sets, fetch_data
 from thekla.assembly.demonstration import DemoResult, demo
@@ -20,9 +22,11 @@ from thekla.assembly.judgement import Comparison, compare, verdict
 from thekla.assembly.laboratory import bench_ablation, bench_strategies, write_figure
 from thekla.assembly.options import RunOptions, load_options
 from thekla.assembly.outside import ask, attend, read_program, reply_of, state, stop, tell
+from thekla.assembly.piloting import Pilot, pilot
 from thekla.assembly.promotion import PromotionResult, promote
 from thekla.assembly.prompts import prompt
 from thekla.assembly.reading import RunRow, describe, diff, front, list_runs, program, view, write_report
+from thekla.assembly.replaying import replay
 from thekla.assembly.sessions import RunResult, resume, run
 from thekla.audit import AuditReport, Finding, Severity
 from thekla.engine import Observer, Progress
@@ -32,6 +36,7 @@ from thekla.laboratory.summary import PROFILE_FACTORS, Standing, Summary
 from thekla.promotion import Effort
 
 __all__ = [
+    "KINDS",
     "PROFILE_FACTORS",
     "AuditReport",
     "Comparison",
@@ -49,9 +54,11 @@ __all__ = [
     "Heard",
     "Interval",
     "LadderRow",
+    "LintRow",
     "Listing",
     "Observer",
     "Offer",
+    "Pilot",
     "ProblemRow",
     "Progress",
     "PromotionResult",
@@ -85,14 +92,18 @@ __all__ = [
     "front",
     "inject",
     "ladder",
+    "lint",
     "list_runs",
     "load_options",
+    "new_problem",
     "pause",
+    "pilot",
     "problems",
     "program",
     "promote",
     "prompt",
     "read_program",
+    "replay",
     "reply_of",
     "resume",
     "run",

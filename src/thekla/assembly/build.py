@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,12 +21,14 @@ from thekla.core.journal import Started
 from thekla.core.problem import Constraint, Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
+from thekla.core.racing import Race
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.asktell import Desk
+from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
 from thekla.search import Tuning, Weighed, needs_weighing
@@ -71,10 +74,16 @@ def build_strategy(component: Component, problem: Problem, *, seed: int) -> Stra
     return cast(Strategy, _call(make, f"strategy {component.name!r}", problem, seed=stream_seed, **component.arguments))
 
 
-def build_generator(component: Component, models: ModelSource, *, desk: Desk | None = None) -> Generator:
-    """The generator that the journal names; one that has a parameter `models` or `desk` gets them from here."""
+def build_generator(
+    component: Component,
+    models: ModelSource,
+    *,
+    desk: Desk | None = None,
+    recording: Sequence[RecordedAnswer] = (),
+) -> Generator:
+    """The generator that the journal names; what its parameters name of the house is filled in."""
     make = registry.load("generators", component.name)
-    given = {"models": models, "desk": desk or Desk()}
+    given = {"models": models, "desk": desk or Desk(), "recording": recording, "environment": os.environ}
     wanted = {name: given[name] for name in inspect.signature(make).parameters if name in given}
     if wanted:
         make = _with_parts(make, wanted)
@@ -101,9 +110,10 @@ def build_search(
     *,
     seed: int,
     desk: Desk | None = None,
+    recording: Sequence[RecordedAnswer] = (),
 ) -> tuple[Strategy, Generator]:
     """What selects and what proposes, both with constants tuned if the journal says so."""
-    generator = build_generator(components["generator"], models, desk=desk)
+    generator = build_generator(components["generator"], models, desk=desk, recording=recording)
     strategy = build_tuned_strategy(components, problem, seed=seed)
     return strategy, Tuned(generator) if "tuning" in components else generator
 
@@ -159,6 +169,7 @@ def started_of(
         vocabulary={block.name: block.doc for block in problem.vocabulary.blocks},
         constraints=_constraints(problem, options),
         order=options.order or problem.order,
+        race=_race(problem, options),
     )
 
 
@@ -212,6 +223,21 @@ def _constraints(problem: Problem, options: RunOptions) -> tuple[Constraint, ...
         if constraint.name not in known:
             raise ConfigError(f"there is no {constraint.name!r} to constrain; there are {', '.join(known)}")
     return *problem.constraints, *(one for one in asked if one not in problem.constraints)
+
+
+def _race(problem: Problem, options: RunOptions) -> Race | None:
+    """When evaluations may end early; not where a program may win by more than one number.
+
+    Raises:
+        ConfigError: There are several objectives, or constraints.
+    """
+    if options.race is None:
+        return None
+    objectives, constraints = _objectives(problem, options), _constraints(problem, options)
+    if len(objectives) > 1 or constraints:
+        names = ", ".join([*(one.name for one in objectives[1:]), *(one.name for one in constraints)])
+        raise ConfigError(f"--race needs a single objective, and in this run {names} count as well; leave it out")
+    return Race(error=options.race)
 
 
 def _arguments(options: RunOptions, part: Part) -> dict[str, Data]:

@@ -19,7 +19,7 @@ from thekla.core.protocols import ProblemPackage
 from thekla.core.rng import stream
 from thekla.core.values import Data
 from thekla.evaluation.backends import LocalBackend
-from thekla.evaluation.checks import check
+from thekla.evaluation.checks import check_candidate
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import instances_of
 from thekla.storage import MemoryRun
@@ -158,7 +158,7 @@ def evaluate(
         program = Program.from_text(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"program {file} cannot be read: {error}") from error
-    failed = check(program, package.problem.interface)
+    failed = check_candidate(program, package)
     if failed is not None:
         return failed
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from thekla.assembly.outside import read_program
+from thekla.assembly.records import copy_evaluations
 from thekla.assembly.sessions import folder
 from thekla.core.errors import ConfigError
 from thekla.core.events import Event, EventKind
@@ -102,6 +103,7 @@ def fork(run: str, *, at: int, runs: Path | None) -> tuple[str, Path]:
                 target.put_blob(source.blob(program))
             for event in shared:
                 _take_over(event, source, target)
+            copy_evaluations(source, target)
             target.append(forked, shared)
         mark = f"{source.run_id}@{at} {secrets.token_hex(4)}"
     wishes = SteeringFolder(path)

@@ -23,7 +23,7 @@ __all__ = ["Part", "RunOptions", "load_options", "located"]
 Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
 Plain = bool | int | float | str
 
-_READERS = frozenset({"rewrite", ASK_TELL})  # generators that read prose
+_READERS = frozenset({"agent", "rewrite", ASK_TELL})  # generators that read prose
 
 
 def _constraint(text: str) -> str:
@@ -38,6 +38,7 @@ class RunOptions(BaseModel):
         evaluations, proposals, wall_s, cpu_s, cost_usd, tokens, calls: Caps; the first that is reached ends the search.
         model: A language model, as in `provider:model` or `https://host/v1#model`: short for the generator `rewrite`
             with an ensemble of this one, with the other settings of the first that the arguments name.
+        agent: A command-line agent that proposes, as in `claude`: short for the generator `agent`; `model` is then its.
         by: Who answers the tickets of the generator `asktell`.
         feedback: How much a language model is told of outcomes: `score`, `instances`, `causes` or `trace`; None is the
             prompt builder's own.
@@ -52,6 +53,8 @@ class RunOptions(BaseModel):
         constraints: What a program must keep to, as in `misses<=0.05`: a measure or objective and its limit.
         order: What is made of several objectives: `first`, or `lexicographic`; None is the problem's own.
         audited: Whether a problem of the user's own must pass the quick audit first; changes nothing of the run.
+        race: Whether evaluations end early whose candidate cannot be among the best ten of the run any more; the number
+            is the error that is allowed for each (0: only what bounds prove).
         preset: The named settings that these began with; recorded, not looked up again.
         arguments: Arguments of the problem and of the components, by part.
     """
@@ -71,6 +74,7 @@ class RunOptions(BaseModel):
     tokens: Annotated[int, Field(ge=1)] | None = None
     calls: Annotated[int, Field(ge=1)] | None = None
     model: str | None = None
+    agent: str | None = None
     by: str | None = None
     feedback: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -83,6 +87,7 @@ class RunOptions(BaseModel):
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
     constraints: tuple[Annotated[str, AfterValidator(_constraint)], ...] = ()
     order: Order | None = None
+    race: Annotated[float, Field(ge=0, lt=0.5)] | None = None
     preset: str | None = None
     audited: bool = True
     arguments: Mapping[Part, Mapping[str, Plain | list[Mapping[str, Plain]]]] = Field(default_factory=dict)
@@ -90,7 +95,10 @@ class RunOptions(BaseModel):
     def arguments_of(self, part: Part) -> dict[str, Data]:
         """The arguments of one component, the model that is named short among them."""
         arguments: dict[str, Data] = dict(self.arguments.get(part, {}))
-        if part == "generator" and self.model is not None:
+        if part == "generator" and self.agent is not None:
+            arguments["tool"] = self.agent
+            arguments |= {"model": self.model} if self.model is not None else {}
+        elif part == "generator" and self.model is not None:
             listed = arguments.get("ensemble")
             first = listed[0] if isinstance(listed, list) and listed else {}
             others = dict(first) if isinstance(first, Mapping) else {}
@@ -103,7 +111,9 @@ class RunOptions(BaseModel):
 
     @property
     def generator_name(self) -> str:
-        """The generator: `rewrite` if only a model is named."""
+        """The generator: `rewrite` if only a model is named, `agent` if an agent is."""
+        if self.agent is not None and self.generator == "mutation":
+            return "agent"
         return "rewrite" if self.model is not None and self.generator == "mutation" else self.generator
 
     @property

@@ -116,12 +116,13 @@ def _rivals(seen: RunView) -> Rivals:
 
 
 def _grounds(package: ProblemPackage, seen: RunView) -> Grounds:
-    """Where the gate works; instances that nobody has met, unless the problem's hold-out is fixed."""
+    """Where the gate works: on instances that nobody has met; on validation if the problem's hold-out is fixed, which
+    every promotion would wear out."""
     known = package.problem.instances[Split.TRAIN]
     space = package if isinstance(package, WorkloadSpace) else None
     if package.problem.fixed_holdout:
         kept = package.problem.instances.get(Split.VALIDATION, known)
-        return Grounds(known=known, fresh=kept, drawn=kept, space=space)
+        return Grounds(known=known, fresh=kept, drawn=kept, space=space, fresh_name=str(Split.VALIDATION))
     drawn: list[Instance] = []
     for number in range(_DRAWS):
         drawn += draw_fresh(package, [seen.chain], f"adversary {number}")

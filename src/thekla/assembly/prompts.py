@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from thekla.assembly.build import build_package, build_prompts
+from thekla.assembly.build import build_generator, build_package, build_prompts
 from thekla.assembly.sessions import folder
-from thekla.core.errors import ConfigError
-from thekla.core.journal import Asked, Started, ToldFact, payload_of, program_from_blob
+from thekla.core.errors import ConfigError, ProviderError
+from thekla.core.journal import Asked, Started, Steered, ToldFact, payload_of, program_from_blob
 from thekla.core.program import Candidate, CandidateId
-from thekla.core.run import IMPORT, SEED, Prompt, Ticket, Told
+from thekla.core.protocols import ChatModel, PromptFinisher
+from thekla.core.rng import derive_seed
+from thekla.core.run import IMPORT, INJECT, SEED, TUNE, Completion, Prompt, Ticket, Told
+from thekla.llm import ModelSettings
+from thekla.steering import Helm, SteeredPrompts
 from thekla.storage import RunFile
 
 __all__ = ["prompt"]
 
 
 def prompt(run: str, ticket: str, runs: Path | None) -> Prompt:
-    """What the prompt builder made for a ticket of a run; a generator may add how to answer.
+    """What the generator of a run was told for a ticket, with the notes of people and with how to answer.
 
     Raises:
         ConfigError: There is no such run or ticket, or the ticket asked nobody.
@@ -31,18 +36,38 @@ def prompt(run: str, ticket: str, runs: Path | None) -> Prompt:
             elif isinstance(payload, Asked):
                 asked = history.ask(payload)
                 if asked.id == ticket and history.started is not None:
-                    return _built(history.started, asked, history.told)
+                    return _built(history.started, asked, history)
+            elif isinstance(payload, Steered):
+                history.steered = payload
             elif isinstance(payload, ToldFact):
                 history.tell(payload)
         known = ", ".join([*history.tickets][-3:]) or "none"
         raise ConfigError(f"run {store.run_id} has no ticket {ticket!r}; the last ones are {known}")
 
 
-def _built(started: Started, ticket: Ticket, told: list[Told]) -> Prompt:
-    if ticket.operator in (SEED, IMPORT):
-        raise ConfigError(f"ticket {ticket.id!r} is a program to start from, so nobody was asked for it")
-    builder = build_prompts(started.components["prompts"])
-    return builder.build(build_package(started.problem).problem, ticket, told)
+def _built(started: Started, ticket: Ticket, history: _History) -> Prompt:
+    if ticket.operator in (SEED, IMPORT, INJECT, TUNE):
+        raise ConfigError(f"ticket {ticket.id!r} has the operator {ticket.operator!r}, so nobody was asked for it")
+    problem = replace(build_package(started.problem).problem, objectives=started.objectives)
+    helm = Helm(lambda before: before)
+    helm.state = history.steered
+    built = SteeredPrompts(build_prompts(started.components["prompts"]), helm).build(problem, ticket, history.told)
+    generator = build_generator(started.components["generator"], _Unasked())
+    if not isinstance(generator, PromptFinisher):
+        return built
+    return generator.full_prompt(problem, ticket, built, seed=derive_seed(started.seed, "propose", ticket.id))
+
+
+class _Unasked:
+    """Models that are there to be chosen among, and not to be asked: no key is needed."""
+
+    def chat(self, settings: ModelSettings) -> ChatModel:
+        return self
+
+    async def complete(
+        self, prompt: Prompt, *, max_tokens: int, temperature: float | None, seed: int | None
+    ) -> Completion:
+        raise ProviderError("this model is shown a prompt and not asked")
 
 
 class _History:
@@ -54,6 +79,7 @@ class _History:
         self.started: Started | None = None
         self.tickets: dict[str, Ticket] = {}
         self.told: list[Told] = []
+        self.steered = Steered()
 
     def ask(self, asked: Asked) -> Ticket:
         """The ticket, with its candidates."""

@@ -22,6 +22,7 @@ from thekla.assembly.build import (
 )
 from thekla.assembly.opened import LastProgress, OpenRun
 from thekla.assembly.options import RunOptions
+from thekla.assembly.records import kept_answers
 from thekla.assembly.stopping import StopRequest
 from thekla.core.constraints import violation
 from thekla.core.errors import ConfigError, StorageError
@@ -36,6 +37,7 @@ from thekla.engine import Engine, Journal, Observer, Parts
 from thekla.evaluation.backends import DeferredBackend, LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.generation.asktell import Desk
+from thekla.generation.replay import RecordedAnswer
 from thekla.llm import Book, Caps, Models
 from thekla.search import Weighed
 from thekla.search.ranked import RankedStrategy
@@ -72,8 +74,17 @@ def folder(runs: Path | None) -> RunsFolder:
     return RunsFolder(runs_folder(str(runs) if runs is not None else None, os.environ))
 
 
-def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunResult:
+def run(
+    options: RunOptions,
+    *,
+    runs: Path | None,
+    observer: Observer,
+    prepare: Callable[[RunFile], None] = lambda store: None,
+) -> RunResult:
     """Start a run and bring it to its end.
+
+    Args:
+        prepare: Writes what the run's generator needs into the new run file.
 
     Raises:
         ConfigError: The options do not fit together.
@@ -98,6 +109,7 @@ def run(options: RunOptions, *, runs: Path | None, observer: Observer) -> RunRes
             with RunFile.create(place.path_of(run_id), run_id) as store:
                 for program in imports:
                     store.put_blob(program_blob(program))
+                prepare(store)
                 return _go(package, backend, store, started, imports, observer, stop, _to_the_end)
 
 
@@ -204,10 +216,16 @@ def _problem(package: ProblemPackage, started: Started) -> Problem:
 
 
 def _components(
-    package: ProblemPackage, started: Started, models: Models, desk: Desk
+    package: ProblemPackage,
+    started: Started,
+    models: Models,
+    desk: Desk,
+    recording: Sequence[RecordedAnswer] = (),
 ) -> tuple[Strategy, PromptBuilder, Generator]:
     problem = _problem(package, started)
-    strategy, generator = build_search(started.components, problem, models, seed=started.seed, desk=desk)
+    strategy, generator = build_search(
+        started.components, problem, models, seed=started.seed, desk=desk, recording=recording
+    )
     return strategy, build_prompts(started.components["prompts"]), generator
 
 
@@ -226,7 +244,7 @@ def _go(
     """What `work` makes of the run, whose engine is at work meanwhile."""
     models, desk = _models(started, store), Desk()
     progress = LastProgress(observer, desk.ring)
-    strategy, prompts, generator = _components(package, started, models, desk)
+    strategy, prompts, generator = _components(package, started, models, desk, tuple(kept_answers(store)))
     wishes = SteeringFolder(store.path)
     helm = Helm(lambda before: wishes.read(before, store.put_blob), on_pause=desk.ring)
     service = EvaluationService(

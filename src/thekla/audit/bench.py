@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from thekla.audit.guests import Meddler, Transcript, WatchingSandbox, honest
+from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.evaluation import (
     AGGREGATES,
     EvaluationDone,
@@ -110,8 +111,8 @@ class Bench:
         return next(one for one in self.problem.objectives if one.source == "referee")
 
     @property
-    def is_isolated(self) -> bool:
-        """Whether programs run apart from this process, so that harmful ones may be tried."""
+    def confined(self) -> bool:
+        """Whether programs run where they can do no harm to this process."""
         return self._sandbox.tier != "trusted"
 
     @property
@@ -175,6 +176,8 @@ class Bench:
         )
         try:
             return judge_job(self.package, sandbox, job)
+        except (MissingExtraError, ProblemError):
+            raise
         except Exception as error:  # border: the referee is what is being audited
             _LOGGER.debug("the referee raised", exc_info=True)
             fault = Fault(
@@ -303,7 +306,13 @@ class Bench:
         return found
 
     def rung(self, rung: Baseline, instance: Instance) -> InstanceResult:
-        """A rung of the ladder on one instance; an oracle runs on the host."""
-        if rung.program is not None:
-            return self.trial(rung.program, instance).result
-        return self.package.judge_on_host(rung, instance, seed=0)
+        """A rung of the ladder on one instance; an oracle runs on the host.
+
+        A rung that ran out of wall time is given another chance: the machine may have been busy.
+        """
+        if rung.program is None:
+            return self.package.judge_on_host(rung, instance, seed=0)
+        result = self.trial(rung.program, instance).result
+        if result.fault is not None and result.fault.kind is FailureKind.TIMEOUT:
+            return self.trial(rung.program, instance, again=True).result
+        return result

@@ -29,6 +29,7 @@ class Finding:
     Args:
         fault: The name of what is wrong (or of the fact), as in `constant_score`; names are listed in docs/reference.
         remedy: What to do about it; empty for a fact.
+        subject: The program that it is about, if it is about one; with the fault it names what a problem may accept.
         evidence: The numbers behind the message.
     """
 
@@ -36,6 +37,7 @@ class Finding:
     severity: Severity
     message: str
     remedy: str = ""
+    subject: str = ""
     evidence: Mapping[str, Data] = field(default_factory=dict)
 
 

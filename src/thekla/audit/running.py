@@ -6,13 +6,15 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from thekla.audit.bench import Bench, Mutate, OutOfTime
 from thekla.audit.checks import CHECKS, Check
 from thekla.audit.findings import AuditReport, CheckResult, Finding, Severity
+from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.problem import ProblemRef
-from thekla.core.protocols import ProblemPackage, Sandbox
+from thekla.core.protocols import AcceptsFaults, ProblemPackage, Sandbox
 
 __all__ = ["AuditObserver", "audit"]
 
@@ -43,6 +45,9 @@ def audit(
         mutate: Makes variants of the seeds.
         budget_s: Wall seconds; checks that come too late are marked as skipped.
         quick: Only the checks that find fatal faults on one cheap instance.
+
+    Raises:
+        MissingExtraError, ProblemError: The problem needs what is not on this machine: a package, or public data.
     """
     begun_s = clock()
     bench = Bench(
@@ -79,15 +84,26 @@ def _run(bench: Bench, name: str, check: Check, clock: Callable[[], float]) -> C
     findings: list[Finding] = []
     try:
         for finding in check.run(bench):
-            findings.append(finding)
+            findings.append(_weighed(finding, bench.package))
     except OutOfTime:
         skipped = _OUT_OF_TIME
+    except (MissingExtraError, ProblemError):  # what the machine lacks, told to whoever asked for the audit
+        raise
     except Exception as error:  # border: the problem's own code is what is being audited
         _LOGGER.debug("check %s raised", name, exc_info=True)
         findings.append(_broken(error))
     return CheckResult(
         check=name, about=check.about, findings=tuple(findings), skipped=skipped, wall_s=clock() - begun_s
     )
+
+
+def _weighed(finding: Finding, package: ProblemPackage) -> Finding:
+    """The finding, as a warning with the reason if it is fatal and the problem accepts just this one."""
+    reasons = package.accepted if isinstance(package, AcceptsFaults) else {}
+    reason = reasons.get(f"{finding.fault} {finding.subject}".strip())
+    if finding.severity is not Severity.FATAL or reason is None:
+        return finding
+    return replace(finding, severity=Severity.WARNING, message=f"{finding.message}; accepted by the problem: {reason}")
 
 
 def _broken(error: Exception) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -22,10 +23,13 @@ from thekla.cli import (
     lakehouse,
     output,
     outside,
+    pilot,
     runs,
     steering,
 )
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
+from thekla.cli.logs import logging_without_secrets
+from thekla.core.redaction import Redactor, secrets_of
 
 __all__ = ["app", "execute"]
 
@@ -67,6 +71,8 @@ def _settings(
 
 app.command("run")(runs.run)
 app.command("resume")(runs.resume)
+app.command("pilot")(pilot.pilot)
+app.command("replay")(runs.replay)
 app.command("ask")(outside.ask)
 app.command("tell")(outside.tell)
 app.add_typer(steering.app, name="steer")
@@ -84,6 +90,8 @@ app.command("promote")(judgement.promote)
 app.command("problems")(gallery.problems)
 app.command("ladder")(gallery.ladder)
 app.command("evaluate")(gallery.evaluate)
+app.command("new")(authoring.new)
+app.command("lint")(authoring.lint)
 app.command("audit")(authoring.audit)
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
@@ -96,13 +104,15 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code, with at most one message on stderr."""
     settings = Settings()
     given = sys.argv[1:] if arguments is None else list(arguments)
+    redactor = Redactor(secrets_of(os.environ))
     try:
-        app(given, prog_name="thekla", obj=settings)
+        with logging_without_secrets(redactor):
+            app(given, prog_name="thekla", obj=settings)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else OK if left.code is None else FAILED
     except Exception as error:  # border: the user's terminal
         if settings.debug:
             traceback.print_exc()
-        output.note(f"thekla: error: {message_of(error)}")
+        output.note(f"thekla: error: {redactor(message_of(error))}")
         return exit_code(error)
     return OK

@@ -1,7 +1,8 @@
-"""Commands for authors of problems: audit what there is."""
+"""Commands for authors of problems: make one, look it over, audit it."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +18,52 @@ from thekla.core.visible import duration
 if TYPE_CHECKING:
     from thekla.assembly import AuditReport
 
-__all__ = ["audit"]
+__all__ = ["audit", "lint", "new"]
 
 ProblemPlace = Annotated[str, typer.Argument(help="A problem of `thekla problems`, or the path of a problem's folder.")]
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="The folder to make; its name becomes the problem's.")],
+    *,
+    kind: Annotated[str, typer.Option(help="`answer`: one call per instance; `policy`: one per decision.")] = "answer",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a problem of your own: a folder that works and passes the audit, for you to change."""
+    from thekla import assembly
+
+    written = [str(path) for path in assembly.new_problem(folder, kind=kind)]
+    if as_json:
+        output.print_json({"kind": kind, "written": list(written)})
+        return
+    for path in written:
+        output.say(path)
+    place = shlex.quote(str(folder) if "/" in str(folder) else f"./{folder}")
+    for command in ("lint", "audit", "ladder", "run"):
+        output.say(f"  thekla {command} {place}")
+
+
+def lint(
+    target: Annotated[str, typer.Argument(help="A problem, the path of a problem's folder, or a program file.")],
+    *,
+    problem: Annotated[str, typer.Option(help="The problem that a program file is for.")] = "",
+    suite: Suite = "default",
+    as_json: JsonFlag = False,
+) -> None:
+    """Look a problem or a program over without running it; exit code 1 if something is certain to fail."""
+    from thekla import assembly
+
+    if target.endswith(".py") and not problem:
+        raise ConfigError(f"name the problem that {target} is for, as in: thekla lint {target} --problem PROBLEM")
+    rows = assembly.lint(target, problem=problem, suite=suite)
+    if as_json:
+        output.print_json([{"where": row.where, "message": row.message, "certain": row.certain} for row in rows])
+    for row in () if as_json else rows:
+        output.say(f"{'error' if row.certain else 'advice'}: {row.where}: {row.message}")
+    if not rows:
+        output.note("nothing to say")
+    if any(row.certain for row in rows):
+        raise typer.Exit(FAILED)
 
 
 def audit(

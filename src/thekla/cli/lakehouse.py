@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -303,12 +304,16 @@ def _say_comparison(found: Comparison) -> None:
     if output.narrow():  # the intervals of the differences tell more than those of the scores
         head, cells = head[:2] + head[3:], [cell[:2] + cell[3:] for cell in cells]
     better = "lower" if found.objective.direction == "minimize" else "higher"
-    title = f"{name} in {unit}, {better} is better; mean over {len(found.workloads)} workloads"
+    title = f"{name} in {unit}, {better} is better; mean over {_workloads(found.workloads)}"
     output.table(head, cells, title=title)
     output.say(found.verdict)
     for row in found.policies:
         if row.failed:
             output.say(f"{row.name} failed {row.failed}")
+
+
+def _workloads(names: Sequence[str]) -> str:
+    return "1 workload" if len(names) == 1 else f"{len(names)} workloads"
 
 
 def _spread(interval: Interval | None) -> str:
@@ -364,4 +369,4 @@ def sensitivity(
         for row in found.rows
     ]
     head = ("ticks/s", "arrivals", f"{found.objective.name} ({found.objective.unit})", "change")
-    output.table(head, cells, left=2, title=f"{found.scheduler}, mean over {len(found.workloads)} workloads")
+    output.table(head, cells, left=2, title=f"{found.scheduler}, mean over {_workloads(found.workloads)}")

@@ -31,7 +31,7 @@ from thekla.core.visible import number, visible
 if TYPE_CHECKING:
     from thekla.assembly import RunResult
 
-__all__ = ["best", "diff", "list_runs", "prompt", "report", "resume", "run", "say_resume", "show", "where"]
+__all__ = ["best", "diff", "list_runs", "prompt", "replay", "report", "resume", "run", "say_resume", "show", "where"]
 
 _ROW_FIELDS = (
     *("run_id", "problem", "suite", "status", "evaluations", "best"),
@@ -51,6 +51,9 @@ def run(
     generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="A command-line agent that proposes: claude, codex, gemini or opencode.")
     ] = None,
     by: Annotated[str | None, typer.Option(help="Who answers, with --generator asktell.")] = None,
     feedback: Annotated[
@@ -96,6 +99,10 @@ def run(
     unaudited: Annotated[
         bool, typer.Option("--unaudited", help="Search a problem of your own even if it fails the quick audit.")
     ] = False,
+    race: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.49, help="End evaluations that cannot reach the best ten, with this error each."),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Named settings (docs/reference/strategies.md); all else goes before them.")
     ] = None,
@@ -113,6 +120,7 @@ def run(
         "strategy": strategy,
         "generator": generator,
         "model": model,
+        "agent": agent,
         "by": by,
         "feedback": feedback,
         "evaluations": evaluations,
@@ -131,6 +139,7 @@ def run(
         "constraints": constraint or None,
         "order": order,
         "problem_arguments": problem_arguments(traces, objective, params),
+        "race": race,
         "preset": preset,
         "audited": False if unaudited else None,
     }
@@ -150,6 +159,39 @@ def resume(run: RunName, *, workers: Workers = 2, runs: Runs = None, as_json: Js
     from thekla import assembly
 
     _search(lambda display: assembly.resume(run, runs=runs, workers=workers, observer=display), runs, as_json=as_json)
+
+
+def replay(
+    run: RunName,
+    *,
+    strategy: Annotated[str, typer.Option(help="The strategy that works on the recorded answers.")],
+    evaluations: Annotated[
+        int | None, typer.Option(min=1, help="Evaluations that may be spent.", show_default="the recorded run's")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the run.", show_default="the recorded run's")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Answer a program only by what was made of this very program.")
+    ] = False,
+    workers: Workers = 2,
+    runs: Runs = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Try another strategy on the recorded answers of a run; no model is asked."""
+    from thekla import assembly
+
+    def start(display: ProgressDisplay) -> RunResult:
+        return assembly.replay(
+            run,
+            strategy=strategy,
+            evaluations=evaluations,
+            seed=seed,
+            elsewhere=not strict,
+            runs=runs,
+            workers=workers,
+            observer=display,
+        )
+
+    _search(start, runs, as_json=as_json)
 
 
 def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *, as_json: bool) -> None:
@@ -300,7 +342,7 @@ def prompt(
         if section.text:
             output.note(f"--- {section.name} ({section.role}, about {section.tokens:,} tokens)")
             typer.echo(visible(section.text))
-    output.note(f"--- about {built.tokens:,} tokens in all; the generator adds how to answer")
+    output.note(f"--- about {built.tokens:,} tokens in all")
 
 
 def diff(

@@ -45,6 +45,7 @@ class FailureKind(StrEnum):
     MEMORY = "memory"  # used up its memory
     FORBIDDEN = "forbidden"  # tried what the sandbox forbids
     NONDETERMINISTIC = "nondeterministic"  # evaluated twice, it did not do the same
+    OUTRACED = "outraced"  # could not be among the best any more, so that its evaluation was ended early
     QUARANTINED = "quarantined"  # scored better than a proven bound: the program, the evaluator or the bound is wrong
     INFRASTRUCTURE = "infrastructure"  # ours, not the candidate's: a worker died, a disk was full
 

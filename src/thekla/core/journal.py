@@ -17,6 +17,7 @@ from thekla.core.evaluation import Breach, Failed, InstanceResult, Outcome, Scor
 from thekla.core.events import Event, EventKind
 from thekla.core.problem import Baseline, Constraint, Instance, Measure, Objective, Order, ProblemRef, Split
 from thekla.core.program import CandidateId, Program, ProgramId
+from thekla.core.racing import Race
 from thekla.core.registry import Component
 from thekla.core.run import Proposal, Spending, Ticket, Told
 from thekla.core.values import Data, canonical
@@ -49,6 +50,7 @@ class Started:
     """The run's settings: enough to build every part of it again.
 
     Args:
+        race: When evaluations may end early; None if each meets all instances.
         imported_from: The run, and the head of its chain, whose programs `imports` (blobs) start this one.
     """
 
@@ -69,6 +71,7 @@ class Started:
     baselines: tuple[Baseline, ...] = ()
     published: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     vocabulary: Mapping[str, str] = field(default_factory=dict)
+    race: Race | None = None
     constraints: tuple[Constraint, ...] = ()
     order: Order = "first"
 

@@ -207,6 +207,9 @@ class Interface:
             `names() -> dict` (put into the program's globals) and `connect(namespace) -> dict` (the callables
             that the referee may call). Empty: the referee calls the program's functions as they are.
         wheels: Distributions that the guest may import besides the standard library.
+        modules: All that a program may import besides its own files, with what is below each; None: whatever is there.
+        forbidden: Calls that a program may not make, by name, as in `sorted` or `numpy.linalg.solve`: for problems that
+            ask for an algorithm where a library has one.
     """
 
     functions: tuple[Function, ...]
@@ -215,6 +218,8 @@ class Interface:
     names: Mapping[str, str] = field(default_factory=dict)
     guest_source: str = ""
     wheels: tuple[str, ...] = ()
+    modules: tuple[str, ...] | None = None
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

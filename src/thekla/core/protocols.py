@@ -18,10 +18,12 @@ from thekla.core.evaluation import (
 from thekla.core.events import Event
 from thekla.core.problem import Baseline, Instance, Interface, Problem
 from thekla.core.program import Candidate, Program
+from thekla.core.racing import Cutoff
 from thekla.core.run import Completion, Prompt, Proposal, Ticket, Told
 from thekla.core.values import Data, Value
 
 __all__ = [
+    "AcceptsFaults",
     "Backend",
     "BatchGuest",
     "BlobStore",
@@ -38,6 +40,7 @@ __all__ = [
     "PairedReferee",
     "ProblemPackage",
     "PromptBuilder",
+    "PromptFinisher",
     "Referee",
     "RunStore",
     "Sandbox",
@@ -102,6 +105,14 @@ class Generator(Protocol):
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """A proposal that depends on the arguments only (and, for a model, on the model)."""
+
+
+@runtime_checkable
+class PromptFinisher(Protocol):
+    """A generator that adds to the prompt how to answer."""
+
+    def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
+        """The prompt as `propose` sends it with the same arguments."""
 
 
 class Guest(Protocol):
@@ -259,8 +270,8 @@ class CandidateCheck(Protocol):
     def check(self, program: Program) -> Failed | None:
         """Why the program must fail, or None if that is not certain; takes milliseconds, and runs nothing of it.
 
-        It is asked once the program parses and defines what the interface asks for. What it refuses must fail in
-        every evaluation: a doubt is no reason.
+        It is asked once the program parses and defines what the interface asks for. What it refuses must fail
+        wherever the line in question is reached: a doubt is no reason.
         """
 
 
@@ -271,6 +282,15 @@ class WithExploits(Protocol):
     @property
     def exploits(self) -> Mapping[str, Program]:
         """Each by name; each must fail, or score no better than the seeds and trivial rungs."""
+
+
+@runtime_checkable
+class AcceptsFaults(Protocol):
+    """Optional, of a package: faults that an audit will find, and that are there on purpose."""
+
+    @property
+    def accepted(self) -> Mapping[str, str]:
+        """The reason by fault and subject, as in `exploit_pays refuse_work`; the audit warns of it and says why."""
 
 
 @runtime_checkable
@@ -308,8 +328,8 @@ class Backend(Protocol):
 class Evaluator(Protocol):
     """The evaluation service as the engine sees it: the only meter, and the only way to a score."""
 
-    async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
-        """Checks, then the cascade, then the train split.
+    async def evaluate(self, program: Program, *, twin: Twin = no_twin, cutoff: Cutoff | None = None) -> Outcome:
+        """Checks, then the cascade, then the train split, up to where the program has lost its race, if it runs one.
 
         A program that behaves in the cascade like one that `twin` knows is a duplicate, most of the time: a few are
         evaluated all the same, so that neutral drift goes on and the guess can be checked.

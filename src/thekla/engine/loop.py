@@ -17,6 +17,7 @@ from thekla.core.problem import Baseline, Problem, Split
 from thekla.core.program import Candidate, CandidateId, Program, ProgramId
 from thekla.core.progress import Observer, Tally
 from thekla.core.protocols import Evaluator, Generator, PromptBuilder, Strategy
+from thekla.core.racing import Cutoff, cutoff_of
 from thekla.core.rng import derive_seed
 from thekla.core.run import IMPORT, SEED, Prompt, Proposal, Ticket, Told
 from thekla.core.steering import Steering, Unsteered
@@ -150,7 +151,7 @@ class Engine:
             prompt = self._parts.prompts.build(self._parts.problem, ticket, self._history)
             self._journal.write(Asked.of(ticket))
             self._ledger = replace(self._ledger, proposals=self._ledger.proposals + 1)
-            work = self._work(ticket, prompt, len(self._history))
+            work = self._work(ticket, prompt, len(self._history), self._cutoff(ticket))
             self._pending.append(Flight(ticket=ticket, work=asyncio.create_task(work)))
         return bool(self._pending)
 
@@ -168,7 +169,14 @@ class Engine:
             return str(ahead.data["reason"])
         return self._exhausted or replace(self._ledger, wall_s=self._journal.elapsed_s).exhausted(self._started.budget)
 
-    async def _work(self, ticket: Ticket, prompt: Prompt, known: int) -> tuple[Proposal, Outcome]:
+    def _cutoff(self, ticket: Ticket) -> Cutoff | None:
+        """What the answer to a ticket must be able to beat: by what was told when it is asked, whoever is in flight."""
+        race, told = self._started.race, [outcome for _, outcome in self._scored]
+        return cutoff_of(race, self._objective, told, seed=self._started.seed, ticket=ticket.id) if race else None
+
+    async def _work(
+        self, ticket: Ticket, prompt: Prompt, known: int, cutoff: Cutoff | None
+    ) -> tuple[Proposal, Outcome]:
         recorded = self._store.fact("answer", ticket.id)
         if recorded is not None:
             proposal = decode(Proposal, recorded)
@@ -179,9 +187,11 @@ class Engine:
             assert isinstance(answer, dict)
             paid = proposal.spending.cost_usd != 0 or proposal.spending.calls > 0
             self._store.record("answer", ticket.id, answer, durable=paid)
-        return await self._evaluate(proposal, known)
+        return await self._evaluate(proposal, known, cutoff)
 
-    async def _evaluate(self, proposal: Proposal, known: int = 0) -> tuple[Proposal, Outcome]:
+    async def _evaluate(
+        self, proposal: Proposal, known: int = 0, cutoff: Cutoff | None = None
+    ) -> tuple[Proposal, Outcome]:
         """`known` outcomes had been told when the ticket was asked: only those can have a twin of the program, so
         that who is a duplicate does not depend on who is evaluated first."""
 
@@ -191,7 +201,7 @@ class Engine:
 
         if proposal.program is None:
             return proposal, Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message=proposal.reason)
-        return proposal, await self._parts.evaluator.evaluate(proposal.program, twin=twin)
+        return proposal, await self._parts.evaluator.evaluate(proposal.program, twin=twin, cutoff=cutoff)
 
     async def _tell_next(self) -> None:
         """Wait for the oldest ticket, journal its answer and outcome, and only then tell the strategy."""

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Function, Interface
 from thekla.core.program import Program
+from thekla.core.protocols import CandidateCheck, ProblemPackage
+from thekla.evaluation.allowed import objection
 
-__all__ = ["check"]
+__all__ = ["check", "check_candidate"]
 
 STAGE = "check"
 _MOST_CHARACTERS = 200_000  # parsing time and depth are bounded by it; the longest published program has 40,000
@@ -32,6 +34,9 @@ def check(program: Program, interface: Interface) -> Failed | None:
             return _failed(FailureKind.SYNTAX, f"{where}: {error.msg}")
         except (ValueError, RecursionError, MemoryError) as error:
             return _failed(FailureKind.SYNTAX, f"{path} cannot be parsed: {error}")
+    stray = objection(trees, interface)
+    if stray:
+        return _failed(FailureKind.INTERFACE, stray)
     entry = trees.get(_entry(program))
     top_level = list(_top_level(entry.body)) if entry else []
     defined = {node.name: node for node in top_level if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
@@ -48,6 +53,14 @@ def check(program: Program, interface: Interface) -> Failed | None:
                 f"arguments, as in {_signature(function)}",
             )
     return None
+
+
+def check_candidate(program: Program, package: ProblemPackage) -> Failed | None:
+    """Why the program cannot have a score: by `check`, then by the problem's own, if it has one."""
+    failed = check(program, package.problem.interface)
+    if failed is None and isinstance(package, CandidateCheck):
+        failed = package.check(program)
+    return failed
 
 
 def _entry(program: Program) -> str:

@@ -27,12 +27,14 @@ from thekla.core.evaluation import (
 from thekla.core.problem import Baseline, Instance, Objective, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import Backend, Facts, ProblemPackage, Twin, no_twin
+from thekla.core.racing import Cutoff
 from thekla.core.rng import stream
 from thekla.core.values import digest_of
 from thekla.evaluation.bounds import Bounds, breaches
 from thekla.evaluation.cache import EvaluationCache
-from thekla.evaluation.checks import check
+from thekla.evaluation.checks import check_candidate
 from thekla.evaluation.complexity import PROGRAM_OBJECTIVES
+from thekla.evaluation.racing import has_lost
 from thekla.evaluation.repetition import averaged, disagreement
 from thekla.evaluation.splits import open_holdout
 
@@ -102,10 +104,10 @@ class EvaluationService:
         finally:
             self._backend.close()
 
-    async def evaluate(self, program: Program, *, twin: Twin = no_twin) -> Outcome:
+    async def evaluate(self, program: Program, *, twin: Twin = no_twin, cutoff: Cutoff | None = None) -> Outcome:
         """Checks, then the cascade, then the train split."""
         problem = self._package.problem
-        failed = check(program, problem.interface)
+        failed = check_candidate(program, self._package)
         if failed is not None:
             return failed
         spent, seen = Usage(), []
@@ -120,7 +122,8 @@ class EvaluationService:
         if other is not None and not _drifts(program):
             message = f"decides like candidate {other} in the stages before {Split.TRAIN}"
             return Failed(kind=FailureKind.DUPLICATE, stage=problem.stages[-1].name, message=message, cost=spent)
-        outcome = await self.judge(program, problem.instances[Split.TRAIN], stage=str(Split.TRAIN), spent=spent)
+        train = problem.instances[Split.TRAIN]
+        outcome = await self.judge(program, train, stage=str(Split.TRAIN), spent=spent, cutoff=cutoff)
         return replace(outcome, behaviour=behaviour) if isinstance(outcome, Scored) else outcome
 
     async def confirm(self, program: Program, outcome: Scored, *, wholly: bool = False) -> Outcome:
@@ -166,16 +169,18 @@ class EvaluationService:
         stage: str,
         spent: Usage | None = None,
         first_repeat: int = 0,
+        cutoff: Cutoff | None = None,
     ) -> Outcome:
         """The program on the instances, up to its first fault; a score better than a bound is quarantined.
 
         Args:
             spent: What the stages before used.
             first_repeat: Where the seeds of the repeats begin; other seeds make another sample.
+            cutoff: What it must be able to beat, in the one objective that there is.
         """
         results: dict[str, InstanceResult] = {}
         cost, tier = spent or Usage(), self._tier
-        for instance in instances:
+        for instance in _in_order(instances, cutoff):
             tries: list[InstanceResult] = []
             for repeat in range(first_repeat, first_repeat + self._package.problem.repeats):
                 done = await self._run(self._job(program, instance, stage, repeat))
@@ -187,6 +192,10 @@ class EvaluationService:
             if results[instance.id].fault is not None:
                 results = {instance.id: results[instance.id]}
                 break
+            lost = await self._lost(results, instances, cutoff) if cutoff else ""
+            if lost:
+                return Failed(kind=FailureKind.OUTRACED, stage=stage, message=lost, cost=cost)
+        results = {each.id: results[each.id] for each in instances if each.id in results}
         outcome = fold_results(self._judged, results, stage=stage, tier=tier, cost=cost)
         if isinstance(outcome, Failed):
             return outcome
@@ -220,6 +229,16 @@ class EvaluationService:
         results = {name: InstanceResult(scores=bound) for name, bound in bounds.items()}
         folded = fold_results(common, results, stage="bound", tier="host", cost=Usage())
         return {} if isinstance(folded, Failed) else folded.scores
+
+    async def _lost(self, results: Mapping[str, InstanceResult], instances: Sequence[Instance], cutoff: Cutoff) -> str:
+        """Why a program need not meet the instances that are left; empty if it must, or if none is left."""
+        (objective,) = self._judged
+        if len(results) == len(instances):
+            return ""
+        scores = {name: result.scores[objective.name] for name, result in results.items()}
+        why = has_lost(objective, scores, cutoff, await self._bounds.of(instances))
+        met = f"after {len(results)} of {len(instances)} instances"
+        return f"{met}, {why} be among the best {cutoff.keep} of the run" if why else ""
 
     def _joined(self, outcome: Scored, again: Scored) -> Outcome:
         """The mean of two samples of equal size."""
@@ -324,6 +343,14 @@ def _some(instances: Sequence[Instance], program: Program) -> list[Instance]:
     count = min(len(instances), max(_FEWEST_TWINS, math.ceil(len(instances) / _TWINNED)))
     chosen = stream(0, "twin", program.id).sample(range(len(instances)), count)
     return [instances[place] for place in sorted(chosen)]
+
+
+def _in_order(instances: Sequence[Instance], cutoff: Cutoff | None) -> Sequence[Instance]:
+    """The instances as a race meets them."""
+    if cutoff is None:
+        return instances
+    place = {name: number for number, name in enumerate(cutoff.order)}
+    return sorted(instances, key=lambda instance: place[instance.id])
 
 
 def _doubled(limits: Limits) -> Limits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -66,6 +66,7 @@ class Rewriter:
         rules: Settings by name of the model, see `ModelRule`; the first that fits counts.
         deadline_s: Seconds for one proposal, with all requests, waits and repetitions.
         repairs: Second calls for an answer that is no program, at the most.
+        bandit: Whether models get tickets by what they have earned so far, and not by fixed shares.
 
     Raises:
         ConfigError: A model cannot be used as it is set.
@@ -83,6 +84,7 @@ class Rewriter:
         rules: list[dict[str, Plain]] | None = None,
         deadline_s: float = 900.0,
         repairs: int = 1,
+        bandit: bool = False,
         clock: Time = REAL_TIME,
     ) -> None:
         if deadline_s <= 0 or repairs < 0:
@@ -91,7 +93,13 @@ class Rewriter:
         self._ensemble = Ensemble([Member(settings=one, model=models.chat(one)) for one in settings])
         self._deadline_s = deadline_s
         self._repairs = repairs
+        self._bandit = bandit
         self._clock = clock
+
+    def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
+        """The prompt with the form of the answer at its end, as the model of this ticket is asked for it."""
+        member = self._member(ticket, prompt, seed)
+        return _finished(problem, prompt, format_for(member.settings, _parent_of(ticket), prompt))
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """What the model makes of the parent.
@@ -99,8 +107,8 @@ class Rewriter:
         Raises:
             ModelFault: No model can be asked until somebody acts: the run stops, and can be resumed.
         """
-        member = self._ensemble.choose(seed=seed, role=ticket.operator)
-        parent = ticket.parents[0].program if ticket.parents else Program.from_text("")
+        member = self._member(ticket, prompt, seed)
+        parent = _parent_of(ticket)
         form = format_for(member.settings, parent, prompt)
         asked = _Asked()
         with within(self._deadline_s, self._clock):
@@ -112,12 +120,17 @@ class Rewriter:
                 return self._without(fault, member, asked)
         return self._proposal(read, member, form, asked)
 
+    def _member(self, ticket: Ticket, prompt: Prompt, seed: int) -> Member:
+        """The model that answers a ticket."""
+        if self._bandit:
+            return self._ensemble.choose_by_credit(_credit_in(prompt), seed=seed, role=ticket.operator)
+        return self._ensemble.choose(seed=seed, role=ticket.operator)
+
     async def _read(
         self, problem: Problem, parent: Program, prompt: Prompt, form: str, member: Member, seed: int, asked: _Asked
     ) -> Edited | Unusable:
         """The program of the first answer, or of the one that repairs it."""
-        full = Prompt(sections=(*prompt.sections, answer_section(form, problem)))
-        answer = await self._ask(member, full, seed, asked)
+        answer = await self._ask(member, _finished(problem, prompt, form), seed, asked)
         read = _read_completion(answer, parent, problem)
         for number in range(self._repairs):
             if isinstance(read, Edited) or not read.slip or remaining_s(self._clock) <= 0:
@@ -168,6 +181,25 @@ class Rewriter:
             reason=reason,
             spending=asked.spending,
         )
+
+
+def _credit_in(prompt: Prompt) -> dict[str, tuple[float, float]]:
+    """Answers and improvements by role and model, as a prompt's data tell them."""
+    data, found = prompt.data("credit"), {}
+    for who, earned in data.items() if isinstance(data, Mapping) else ():
+        if isinstance(earned, Mapping):
+            tried, improved = earned.get("tried"), earned.get("improved")
+            if isinstance(tried, int | float) and isinstance(improved, int | float):
+                found[str(who)] = float(tried), float(improved)
+    return found
+
+
+def _parent_of(ticket: Ticket) -> Program:
+    return ticket.parents[0].program if ticket.parents else Program.from_text("")
+
+
+def _finished(problem: Problem, prompt: Prompt, form: str) -> Prompt:
+    return Prompt(sections=(*prompt.sections, answer_section(form, problem)))
 
 
 def _read_completion(answer: Completion, parent: Program, problem: Problem) -> Edited | Unusable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from thekla.core.errors import ConfigError
@@ -49,6 +49,28 @@ class Ensemble:
             weights = [1.0] * len(candidates)
         (chosen,) = stream(seed, "ensemble").choices(candidates, weights)
         return chosen
+
+    def choose_by_credit(self, credit: Mapping[str, tuple[float, float]], *, seed: int, role: str = "") -> Member:
+        """The member for a ticket: one of the role if there is any, else the one that a bandit draws.
+
+        Each member's chance to improve on a parent is drawn from what is known of it, and the highest draw is taken;
+        members that nobody has tried are tried soon.
+
+        Args:
+            credit: Answers, and how many of them improved on their parent, by role and name.
+
+        References:
+            Thompson 1933, On the likelihood that one unknown probability exceeds another.
+        """
+        if any(role and member.settings.role == role for member in self._members):
+            return self.choose(seed=seed, role=role)
+        rng = stream(seed, "bandit")
+
+        def draw(member: Member) -> float:
+            tried, improved = credit.get(f"{member.settings.role} {member.settings.name}", (0.0, 0.0))
+            return rng.betavariate(1.0 + improved, 1.0 + max(0.0, tried - improved))
+
+        return max(self._drawn, key=draw)
 
     def repairer(self, member: Member) -> Member:
         """Who repairs an answer of `member`: the model of the role `repair`, else itself."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from thekla.core.errors import ConfigError, MissingExtraError
 from thekla.core.protocols import ChatModel
+from thekla.core.redaction import Redactor, secrets_of
 from thekla.llm.account import Account, Book, Caps, Metered
 from thekla.llm.deadline import REAL_TIME, Time
 from thekla.llm.limits import Limited
 from thekla.llm.pricing import price_of
+from thekla.llm.redacted import Redacted
 from thekla.llm.retry import Breaker, Retried, RetryPolicy
 from thekla.llm.settings import PROVIDERS, ModelSettings
 from thekla.llm.wire import Patience, WireModel
@@ -106,13 +108,14 @@ class Models:
                 "be kept; give input_usd_per_mtok and output_usd_per_mtok with the model (0 for one of your own)"
             )
         metered = Metered(self._request(settings), name=name, price=price, account=self.account)
-        return Retried(
+        retried = Retried(
             Limited(metered, most=self._most_at_once, clock=self._clock),
             breaker=Breaker(name, clock=self._clock),
             policy=self._policy,
             rng=Random(0),  # the waits need only differ from each other
             clock=self._clock,
         )
+        return Redacted(retried, Redactor(secrets_of(self._environment)))
 
     def _request(self, settings: ModelSettings) -> ChatModel:
         """What sends a single request."""

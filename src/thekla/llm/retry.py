@@ -48,14 +48,25 @@ class Breaker:
     """Stops asking a model that no longer answers.
 
     After `calls` failed calls in a row it is open for `pause_s`, and calls wait; from then on each failed call opens it
-    again. After `pauses` of these without a good answer in between it is open for good.
+    again. After `pauses` of these without a good answer in between it is open for good. A request that the provider
+    refuses for what is in it says nothing of the next one: no call waits for it, but after `refusals` of them in a row,
+    whatever they were, the breaker is open for good.
     """
 
     def __init__(
-        self, name: str, *, calls: int = 5, pause_s: float = 60.0, pauses: int = 3, clock: Time = REAL_TIME
+        self,
+        name: str,
+        *,
+        calls: int = 5,
+        pause_s: float = 60.0,
+        pauses: int = 3,
+        refusals: int = 20,
+        clock: Time = REAL_TIME,
     ) -> None:
-        if calls < 1 or pauses < 0:
-            raise ValueError("a breaker needs calls >= 1 and pauses >= 0")
+        if calls < 1 or pauses < 0 or refusals < 1:
+            raise ValueError("a breaker needs calls >= 1, pauses >= 0 and refusals >= 1")
+        self._refusals = refusals
+        self._refused = 0
         self._name = name
         self._calls = calls
         self._pause_s = pause_s
@@ -77,16 +88,23 @@ class Breaker:
                 message = f"{self._name} is not asked for another {wait_s:.0f} s after failures: {self._last}"
                 raise ModelFault(FaultKind.TIMEOUT, message, detail="unsent", spending=Spending())
             await self._clock.sleep(wait_s)
+        if self._refused >= self._refusals:
+            message = f"{self._name} refused the last {self._refused} requests; the last time: {self._last}"
+            raise ModelFault(FaultKind.OUTAGE, message, spending=Spending())
         if self._paused > self._pauses:
             message = f"{self._name} answered none of the last {self._failed} calls; the last fault: {self._last}"
             raise ModelFault(FaultKind.OUTAGE, message, spending=Spending())
 
     def succeeded(self) -> None:
         """A call was answered."""
-        self._failed = self._paused = 0
+        self._failed = self._paused = self._refused = 0
 
     def failed(self, fault: ModelFault) -> None:
         """A call was not answered, after all its tries."""
+        if fault.kind is FaultKind.REQUEST:
+            self._refused += 1
+            self._last = fault.message
+            return
         self._failed += 1
         self._last = fault.message
         already_open = self._clock.monotonic_s() < self._open_until_s

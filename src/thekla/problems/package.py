@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import ClassVar, Self
+from typing import Self
 
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
@@ -28,7 +28,7 @@ class FolderPackage(ABC):
         ConfigError: There is no such suite.
     """
 
-    folder: ClassVar[ProblemFolder]
+    folder: ProblemFolder
 
     def __init__(self, suite: str, *, objective: Objective | None = None) -> None:
         if objective is None:
@@ -74,6 +74,12 @@ class FolderPackage(ABC):
     def exploits(self) -> Mapping[str, Program]:
         """Programs that cheat, by name; the audit expects each to score no better than a seed, or to fail."""
         return self.folder.programs("exploits")
+
+    @property
+    def accepted(self) -> Mapping[str, str]:
+        """Faults that an audit will find in the suite and that are there on purpose, each with its reason."""
+        reasons: Mapping[str, str] = self.folder.data["suites"].get(self._suite, {}).get("accepted", {})
+        return reasons
 
     @property
     def limits(self) -> Limits:

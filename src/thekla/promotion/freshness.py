@@ -14,24 +14,26 @@ from thekla.promotion.checks import Check, Judge, Rivals, met_on, percent, relat
 
 __all__ = ["freshness"]
 
+_CHECK = "fresh instances"
 _PROGRAM = "program"
 
 
 async def freshness(
-    rivals: Rivals, judge: Judge, instances: Sequence[Instance], simpler: Program | None, *, seed: int
+    rivals: Rivals, judge: Judge, instances: Sequence[Instance], simpler: Program | None, *, called: str, seed: int
 ) -> Check:
     """Passed if the program is better than the baseline beyond what chance among the instances explains.
 
     Args:
+        called: What the instances are, in a word.
         simpler: The simplified program, which is shown beside it.
     """
     pair = await met_on(rivals, judge, instances)
     if isinstance(pair.program, Failed):
         summary = f"It fails ({pair.program.kind}): {pair.program.message}"
-        return Check(name="fresh instances", passed=False, summary=summary)
+        return Check(name=_CHECK, passed=False, summary=summary)
     if isinstance(pair.baseline, Failed):
         summary = f"{rivals.baseline_name} fails ({pair.baseline.kind}), so there is nothing to compare with."
-        return Check(name="fresh instances", passed=None, summary=summary)
+        return Check(name=_CHECK, passed=None, summary=summary)
     entrants: dict[str, Outcome] = {_PROGRAM: pair.program, rivals.baseline_name: pair.baseline}
     if simpler is not None and simpler != rivals.program:
         entrants["simplified"] = await judge(simpler, instances)
@@ -41,15 +43,13 @@ async def freshness(
         for who, outcome in entrants.items()
         if isinstance(outcome, Scored)
     }
-    held = contest(scores, rivals.objective, split="fresh", seed=seed)
+    held = contest(scores, rivals.objective, split=called, seed=seed)
     assert held is not None
     duel = held.duels[0]
     summary = (
-        f"On {len(instances)} fresh instances the gain over {rivals.baseline_name} is "
+        f"On {len(instances)} {called} instances the gain over {rivals.baseline_name} is "
         f"{percent(relative_gain(pair, rivals.objective))}: better on {duel.paired.wins}, equal on {duel.paired.ties}, "
         f"worse on {duel.paired.losses}, p = {number(duel.p_adjusted, digits=2)}."
     )
     places, _ = contest_tables(held, rivals.objective)
-    return Check(
-        name="fresh instances", passed=duel.better == _PROGRAM, summary=summary, table=places, data=encode(held)
-    )
+    return Check(name=_CHECK, passed=duel.better == _PROGRAM, summary=summary, table=places, data=encode(held))

@@ -54,7 +54,8 @@ class Grounds:
 
     Args:
         known: Those that steered the search: on them it is simplified, ablated, resized and perturbed.
-        fresh: Those that nobody has met.
+        fresh: Those that nobody has met, or what comes nearest to it.
+        fresh_name: What those are, in a word.
         drawn: Further ones, with which the adversary begins.
         space: How instances can be changed; None if the problem does not say.
     """
@@ -63,6 +64,7 @@ class Grounds:
     fresh: Sequence[Instance]
     drawn: Sequence[Instance]
     space: WorkloadSpace | None = None
+    fresh_name: str = "fresh"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ async def promote(
         rivals, judge, grounds.known, tolerance=effort.tolerance, most_tries=effort.tries
     )
     report("fresh instances")
-    fresh = await freshness(rivals, judge, grounds.fresh, simpler, seed=seed)
+    fresh = await freshness(rivals, judge, grounds.fresh, simpler, called=grounds.fresh_name, seed=seed)
     report("scaling")
     resized = grounds.known[: effort.scaled]
     scaled = await scaling(rivals, judge, resized, grounds.space, factors=effort.factors)

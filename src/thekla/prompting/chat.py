@@ -13,6 +13,7 @@ from thekla.prompting.blocks import code_block, data_block
 from thekla.prompting.feedback import LEVELS, Level, details
 from thekla.prompting.history import Fold
 from thekla.prompting.sections import (
+    credit_section,
     failures_section,
     hints_section,
     interface_section,
@@ -89,7 +90,7 @@ class ChatBuilder:
             _Ranked(5, _others_section(ticket)),
         ]
         kept = _within(beside, room)
-        return Prompt(sections=(*self._fixed, parent, *kept, _answers_section(history)))
+        return Prompt(sections=(*self._fixed, parent, *kept, _answers_section(history), credit_section(fold)))
 
     def _outcome(self, ticket: Ticket, fold: Fold, problem: Problem) -> Section:
         told = fold.by_candidate.get(ticket.parents[0].id) if ticket.parents else None

@@ -34,6 +34,8 @@ def verdict(told: Told, objective: Objective, best: float | None) -> str:
     if isinstance(outcome, Failed):
         if outcome.kind is FailureKind.DUPLICATE:
             return f"This program is not new: {outcome.message}. Try something else."
+        if outcome.kind is FailureKind.OUTRACED:
+            return f"This program is far from the best: {outcome.message}. Take another approach."
         message = data_block("error", outcome.message)
         if outcome.kind in _NOT_RUN:
             return f"This could not be run ({outcome.kind}). Mend it.\n{message}"

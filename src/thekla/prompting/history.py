@@ -18,7 +18,8 @@ _PREFIX = 12  # hexadecimal digits of a program id: a chance of 1e-9 of one coll
 _MOST_TRIED = 256  # remembered children of one program
 _MOST_SETBACKS = 64  # remembered ways in which the children of one program failed
 _MESSAGE = 200  # characters of a message or of an instance's feedback
-_NOT_ITS_FAULT = frozenset({FailureKind.INFRASTRUCTURE, FailureKind.DUPLICATE})
+_NOT_TRIED = frozenset({FailureKind.INFRASTRUCTURE, FailureKind.DUPLICATE})
+_NOT_ITS_FAULT = _NOT_TRIED | {FailureKind.OUTRACED}  # which ran, and was not good enough
 
 
 def parts_of(operator: str) -> tuple[str, ...]:
@@ -132,8 +133,9 @@ class Fold:
                 setbacks.setdefault(key, Setback(operator)).count += 1
 
     def _credit(self, told: Told, operator: str, gain: float | None) -> None:
-        if isinstance(told.outcome, Failed) and told.outcome.kind in _NOT_ITS_FAULT:
+        if isinstance(told.outcome, Failed) and told.outcome.kind in _NOT_TRIED:
             return
+        failed = isinstance(told.outcome, Failed) and told.outcome.kind not in _NOT_ITS_FAULT
         parents = [self.gain_of(self.by_candidate.get(parent.id)) for parent in told.ticket.parents]
         known = [parent for parent in parents if parent is not None]
         earned = 0.0
@@ -141,5 +143,5 @@ class Fold:
             earned = min(1.0, (gain - max(known)) / max(abs(max(known)), 1e-12))
         for part in parts_of(operator):
             self.credit.setdefault(part, Credit()).earn(
-                self.evaluations, improved=earned > 0.0, failed=isinstance(told.outcome, Failed), gain=earned
+                self.evaluations, improved=earned > 0.0, failed=failed, gain=earned
             )

@@ -13,6 +13,7 @@ from thekla.prompting.history import Fold, first_line
 from thekla.prompting.tokens import estimate_tokens
 
 __all__ = [
+    "credit_section",
     "failures_section",
     "hints_section",
     "inspirations_section",
@@ -71,6 +72,10 @@ def interface_section(interface: Interface) -> Section:
         lines += [_documented(f"    def {_signature(one)}", one.doc) for one in record.methods]
     lines += [f"{name}: {type_}" for name, type_ in interface.names.items()]
     lines += ["```", f"Types that are numbers: {', '.join(interface.numbers)}."]
+    if interface.modules is not None:
+        lines.append(f"It may import nothing but: {', '.join(interface.modules) or 'nothing at all'}.")
+    if interface.forbidden:
+        lines.append(f"It must not use, and is refused for: {', '.join(interface.forbidden)}.")
     if interface.wheels:
         lines.append(f"Imports besides the standard library: {', '.join(interface.wheels)}.")
     functions = [_signature(one) for one in interface.functions]
@@ -150,6 +155,20 @@ def operators_section(fold: Fold) -> Section:
         rows.append((-improved, f"- {name}: tried {tried:.0f}, improved {improved:.1f}, failed {failed:.1f}"))
     lines = ["## Edits so far (recent ones count more)", *(row for _, row in sorted(rows))] if rows else []
     return section("operators", "\n".join(lines), data)
+
+
+def credit_section(fold: Fold) -> Section:
+    """What each kind of answer has earned, by the first two words of its operator: data for generators, no text."""
+    earned: dict[str, tuple[float, float]] = {}
+    for name, credit in fold.credit.items():
+        tried, improved, _, _ = credit.at(fold.evaluations)
+        who = " ".join(name.split()[:2])
+        before = earned.get(who, (0.0, 0.0))
+        earned[who] = before[0] + tried, before[1] + improved
+    data: dict[str, Data] = {
+        who: {"tried": round(tried, 3), "improved": round(improved, 3)} for who, (tried, improved) in earned.items()
+    }
+    return section("credit", "", data)
 
 
 def _lineage(ticket: Ticket, fold: Fold) -> list[Candidate]:

@@ -13,7 +13,7 @@ from thekla.core.errors import GuestFault, ProblemError, SandboxError
 from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
-from thekla.core.protocols import PairedReferee, ProblemPackage, Sandbox
+from thekla.core.protocols import CandidateCheck, PairedReferee, ProblemPackage, Sandbox
 from thekla.testing.guests import ClockedGuest, InProcessSandbox
 
 __all__ = ["PairedRefereeConformance", "ProblemPackageConformance", "RefereeConformance"]
@@ -159,6 +159,23 @@ class ProblemPackageConformance(RefereeConformance):
         kept = {each.id for split, of in problem.instances.items() if split is not Split.TRAIN for each in of}
         for stage in problem.stages:
             assert kept.isdisjoint(each.id for each in stage.instances), stage.name
+
+    def test_its_own_check_lets_its_programs_pass_and_answers_alike(self) -> None:
+        package = self.package()
+        if not isinstance(package, CandidateCheck):
+            return
+        rungs = [baseline.program for baseline in package.baselines if baseline.program is not None]
+        for program in [*package.problem.seeds, *rungs]:
+            assert package.check(program) is None
+
+    def test_its_own_check_fails_with_a_reason_and_without_a_score(self) -> None:
+        package = self.package()
+        if not isinstance(package, CandidateCheck):
+            return
+        for text in ("", "def :", "import nothing_of_this_name\n", "x = 1\n"):
+            failed = package.check(Program.from_text(text))
+            assert failed is None or (failed.message and failed.stage)
+            assert failed == package.check(Program.from_text(text))
 
     def test_two_builds_are_equal(self) -> None:
         one, other = self.package(), self.package()

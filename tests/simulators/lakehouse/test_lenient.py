@@ -180,6 +180,23 @@ def test_a_policy_that_breaks_no_rule_does_not_notice(trace: Trace, lakehouse: A
         assert lenient.refusals[strict.fault.kind] >= 1
 
 
+def test_a_complete_operator_stays_complete_when_its_container_ends_after_one_that_took_no_tick() -> None:
+    trace = read_trace(
+        HEADER + "p1,0,BATCH_PIPELINE,a,,0.01,const,,0\np1,,,b,,1,const,5,0\np1,,,c,,1,const,90,0\n", name="short"
+    )
+    source = (
+        "def schedule(s, results, pipelines):\n"
+        "    if pipelines: s.p = pipelines[0]\n"
+        "    ops = s.p.runtime_status().get_ops(ASSIGNABLE_STATES)\n"
+        "    return [], [Assignment(ops, 1, 50 if pipelines else 100, 3, 0)] if ops else []\n"
+    )
+    params = Params(duration=10, ticks_per_second=10, multi_operator_containers=True)
+    result = simulate(trace, load_policy(source), params, "eudoxia-cur", lenient=True)
+    assert result.refusals == {"illegal_transition": 1}  # of the complete operator, by the revision's own bookkeeping
+    assert [[run.operator for run in life.operators] for life in result.containers] == [["a", "b", "c"], ["c"]]
+    assert [life.end_kind for life in result.containers] == ["OOM", "completed"]
+
+
 @settings(max_examples=40)
 @given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
 def test_views_agree_with_the_host_after_refusals(trace: Trace, lakehouse: tuple[Params, Compat], seed: int) -> None:

@@ -80,9 +80,15 @@ def test_columns_may_stand_in_any_order() -> None:
         (HEADER + "p1,soon,QUERY,op1,,1,const,,5\n", "line 2: arrival_seconds is 'soon'", "expected a number"),
         (HEADER + "p1,inf,QUERY,op1,,1,const,,5\n", "arrival_seconds is 'inf'", "expected a finite number"),
         (HEADER + "p1,-1,QUERY,op1,,1,const,,5\n", "arrives at -1.0 s, which is to be not negative", "count from"),
-        (HEADER + "p0,2,QUERY,a,,1,const,,5\n" + ROW, "line 3: pipeline 'p1' arrives at 0.0 s", "sort the pipelines"),
+        (
+            HEADER + "p0,2,QUERY,a,,1,const,,5\n" + ROW,
+            "arrives at 0.0 s, which is to be 2.0 or later",
+            "sort the pipelines",
+        ),
         (HEADER + "p1,0,,op1,,1,const,,5\n", "priority is ''", "expected one of QUERY"),
-        (HEADER + "p1,0,QUERY,op1,op0,1,const,,5\n", "parent 'op0' of 'op1' is not in", "did you mean 'op1'"),
+        # No operator is its own parent, so none is proposed as that.
+        (HEADER + "p1,0,QUERY,op1,op0,1,const,,5\n", "parent 'op0' of 'op1' is not in", "there is no other operator"),
+        (HEADER + ROW + "p1,,,op2,op3,1,const,,5\n", "parent 'op3' of 'op2' is not in", "did you mean 'op1'"),
         (HEADER + "p1,0,QUERY,b,a,1,const,,5\np1,,,a,,1,const,,5\n", "stands below it, on line 3", "parents first"),
         (HEADER + "p1,0,QUERY,b,a,1,const,,5\np1,,,a,b,1,const,,5\n", "in a cycle, b -> a -> b", "drop one"),
         (HEADER + "p1,0,QUERY,a,a,1,const,,5\n", "in a cycle, a -> a", "drop one"),

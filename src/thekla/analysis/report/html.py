@@ -140,6 +140,8 @@ def command_of(view: RunView) -> str:
         words += ["--cost-usd", f"{settings.budget.cost_usd:g}"]
     if settings.budget.wall_s is not None:
         words += ["--wall-s", f"{settings.budget.wall_s:g}"]
+    if settings.race is not None:
+        words += ["--race", f"{settings.race.error:g}"]
     if settings.budget.cpu_s is not None:
         words += ["--cpu-s", f"{settings.budget.cpu_s:g}"]
     constrained = {constraint.name for constraint in settings.constraints}

@@ -86,6 +86,7 @@ def _at_most_the_floor(bench: Bench, programs: Mapping[str, Program], *, fault: 
             message=f"program {name!r} scores {score_text(bench, gain)}, better than every trivial rung and seed "
             f"({score_text(bench, floor)})",
             remedy=remedy,
+            subject=name,
             evidence={"program": name, "gain": gain, "floor": floor},
         )
 
@@ -112,7 +113,7 @@ def harm_changes_nothing(bench: Bench) -> Iterator[Finding]:
     if ceiling is None:
         return
     harmful = {f"multiplies its inputs by {each:g}": spoiling(seed, interface, factor=each) for each in _FACTORS}
-    if bench.is_isolated:  # else it would change this very process
+    if bench.confined:  # else the clocks would be this process's own
         harmful["changes clocks, random numbers and modules"] = meddling(seed)
     for name, program in harmful.items():
         score = bench.trial(program, instance, hasty=True).score(bench.objective)

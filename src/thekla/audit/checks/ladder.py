@@ -44,6 +44,7 @@ def rungs_are_ordered(bench: Bench) -> Iterator[Finding]:
                 severity=Severity.FATAL,
                 message=f"rung {rung.name!r} fails ({fault.kind}): {fault.message}",
                 remedy="a ladder whose rungs fail compares with nothing: repair the program, or take it out",
+                subject=rung.name,
             )
     gains = _gains(bench)
     best: dict[str, tuple[str, float]] = {}

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from thekla.core.errors import ConfigError, MissingExtraError
-from thekla.core.evaluation import InstanceResult, Limits
+from thekla.core.evaluation import Failed, InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem, Split, Stage
 from thekla.core.program import Program
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
 from thekla.simulators.lakehouse import Settings, oracle_policy, penalised_latency_bound, policy_source
 
+from .checking import lint_failure
 from .goals import GOALS, PENALTY, Goal, penalty_seconds
 from .interface import VOCABULARY, interface
 from .own_traces import read_own_traces
@@ -141,6 +142,10 @@ class LakehousePackage(FolderPackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines, or the one that a named benchmark publishes."""
         return published_holdout(self._suite) or drawn_holdout(self._suite, key)
+
+    def check(self, program: Program) -> Failed | None:
+        """What the simulator's linter is certain of: names, attributes and calls that the interface does not have."""
+        return lint_failure(program)
 
     def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
         """The result of the oracle; it is deterministic, so `seed` has no effect.

@@ -65,8 +65,9 @@ class Loaded:
 class ProgramFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds the files of a program as modules, after all other finders."""
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+    def __init__(self, files: Mapping[str, str], builtins: Mapping[str, Any] | None = None) -> None:
         self._files = files
+        self._builtins = builtins
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
@@ -93,6 +94,8 @@ class ProgramFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         spec = module.__spec__
         if spec is not None and spec.origin is not None:
             module.__file__ = spec.origin
+            if self._builtins is not None:
+                module.__dict__["__builtins__"] = self._builtins
             exec(compile(self._files[spec.origin], spec.origin, "exec", dont_inherit=True), module.__dict__)
 
 
@@ -116,10 +119,13 @@ def load(order: Mapping[str, Any], ask: Callable[..., Any]) -> Loaded:
     interface = types.ModuleType(_INTERFACE)
     sys.modules[_INTERFACE] = interface  # before it runs: a dataclass looks its module up
     given = _run_interface(interface, order, ask)
-    sys.meta_path.append(ProgramFinder(files))
+    builtins = _builtins(order, files)
+    sys.meta_path.append(ProgramFinder(files, builtins))
     module = types.ModuleType("program")
     module.__file__ = entry
     module.__dict__.update(given)
+    if builtins is not None:
+        module.__dict__["__builtins__"] = builtins
     sys.modules["program"] = module
     exec(codes[entry], module.__dict__)
     _check_functions(module.__dict__, order["functions"])
@@ -129,6 +135,17 @@ def load(order: Mapping[str, Any], ask: Callable[..., Any]) -> Loaded:
     else:
         callables = dict(connect(module.__dict__))
     return Loaded(callables, files)
+
+
+def _builtins(order: Mapping[str, Any], files: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """The built-in names of a program that may not import or call everything; None for any other."""
+    if not order.get("guard"):
+        return None
+    guard = types.ModuleType("allowed")
+    exec(compile(order["guard"], "<allowed>", "exec", dont_inherit=True), guard.__dict__)
+    own = {path.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for path in files}
+    made: Mapping[str, Any] = guard.guarded_builtins(order["modules"], order["forbidden"], own | OWN_MODULES)
+    return made
 
 
 def _compiled(path: str, text: str) -> types.CodeType:

@@ -120,14 +120,15 @@ class OperatorStatus:
 
 
 class Job:
-    """A pipeline that has arrived."""
+    """A pipeline that has arrived; `first` is the number of its first operator."""
 
-    __slots__ = ("arrival", "counted_out", "finish", "number", "remaining", "spec")
+    __slots__ = ("arrival", "counted_out", "finish", "first", "number", "remaining", "spec")
 
     def __init__(self, number: int, spec: PipelineSpec, arrival: int) -> None:
         self.number = number
         self.spec = spec
         self.arrival = arrival
+        self.first = 0
         self.remaining = len(spec.operators)
         self.finish: int | None = None
         self.counted_out = False

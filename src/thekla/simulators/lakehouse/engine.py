@@ -12,14 +12,15 @@ from heapq import heappop, heappush
 from typing import get_args
 
 from .answers import Answer, AssignmentOrder, Gate, IllegalAnswer, Message, Scheduler, shown
-from .arrivals import deliveries, visits
-from .containers import Job, LifeTable, OperatorStatus, State
+from .arrivals import deliveries
+from .containers import Job, State
 from .estimators import Estimator
 from .execution import Agenda, Execution
 from .lives import ContainerLives
 from .memory import compensated_sum
 from .params import Calls, Compat, Params
 from .results import CallReport, RunResult
+from .roster import Roster
 from .session import PolicySession
 from .statistics import Statistics, class_statistics, mean_by_pairs, percentile
 from .truth import Insight
@@ -76,7 +77,7 @@ class _Simulation:
         calls: Calls,
         lenient: bool,
     ) -> None:
-        self._trace = trace  # keeps the works alive that `_tables` is keyed by
+        self._trace = trace  # keeps the works alive that the roster knows by identity
         self._scheduler = scheduler
         self._params = params
         self._compat = compat
@@ -84,14 +85,12 @@ class _Simulation:
         self._calls = calls
         self._lenient = lenient
         self._corrected = compat == "thekla"
-        self._tick_length = 1.0 / params.ticks_per_second
         self._arrivals = deliveries(trace, params.ticks_per_second, compat)
-        self._tables: dict[int, tuple[LifeTable, ...]] = {}
-        self._operators: list[OperatorStatus] = []
+        self._roster = Roster(1.0 / params.ticks_per_second, corrected=self._corrected)
         self._jobs: list[Job] = []
         self._agenda = Agenda()
         self._gate = Gate(num_pools=params.num_pools, lenient=lenient)
-        self._execution = Execution(params, compat, self._operators, self._agenda, self._gate)
+        self._execution = Execution(params, compat, self._roster, self._agenda, self._gate)
         self._alarms: list[int] = []
         self._overdue: list[Job] = []
         self._assignments = self._suspensions = 0
@@ -105,7 +104,7 @@ class _Simulation:
         self._idle: Callable[[int, int], tuple[int, Message]] | None = None
         if isinstance(scheduler, PolicySession):
             execution = self._execution
-            scheduler.reveal(Insight(self._operators, execution.containers, execution.pools, corrected=self._corrected))
+            scheduler.reveal(Insight(self._roster, execution.containers, execution.pools, corrected=self._corrected))
             if calls != "events":
                 self._idle = scheduler.idle
 
@@ -238,21 +237,10 @@ class _Simulation:
 
     def _admit(self, job: Job) -> list[object]:
         """Makes a pipeline's operators known; returns what a scheduler is told of it."""
-        specs, tables = job.spec.operators, self._tables
-        order, told = visits(tuple([spec.parents for spec in specs]))
-        placed: list[OperatorStatus] = []
-        for position, parents in zip(order, told, strict=True):
-            work = specs[position].work
-            # Keyed by identity: the trace keeps its works alive, and equal ones mostly are one object.
-            own = tables.get(id(work))
-            if own is None:
-                own = tables[id(work)] = tuple(
-                    LifeTable(each, self._tick_length, corrected=self._corrected) for each in work.segments
-                )
-            placed.append(OperatorStatus(job, specs[position], [placed[parent] for parent in parents], own))
-        self._operators += placed
+        order, told = self._roster.admit(job)
         if self._estimator is None:
             return [job.spec.id, int(job.spec.priority), told]
+        specs = job.spec.operators
         return [job.spec.id, int(job.spec.priority), told, [self._estimator(specs[each].work) for each in order]]
 
     def _ask(self, tick: int) -> Answer:
@@ -285,22 +273,22 @@ class _Simulation:
         self._why = answer.why or self._why
 
     def _reserve(self, tick: int, order: AssignmentOrder) -> bool:
-        known = len(self._operators)
+        known = len(self._roster)
         for place, number in enumerate(order.operators):
             if type(number) is not int or not 0 <= number < known:
                 found, allowed = shown(number), f"one of the {known} that have arrived, from 0"
                 message = f"operator {found} is unknown; {known} have arrived"
                 illegal = IllegalAnswer("unknown_operator", message, value=found, allowed=allowed)
-            elif self._operators[number].state in (State.PENDING, State.FAILED):
-                self._operators[number].reserve()
+            elif self._roster[number].state in (State.PENDING, State.FAILED):
+                self._roster[number].reserve()
                 continue
             else:
-                operator, allowed = self._operators[number], "pending and failed operators, each once"
+                operator, allowed = self._roster[number], "pending and failed operators, each once"
                 state = operator.state.name.lower()
                 message = f"operator {number} of pipeline {operator.job.spec.id!r} is {state}; only {allowed}"
                 illegal = IllegalAnswer("not_assignable", message, value=f"{number} {state}", allowed=allowed)
             for taken in order.operators[:place]:
-                self._operators[taken].release()
+                self._roster[taken].release()
             self._gate.refuse(illegal, tick, order)
             return False
         return True

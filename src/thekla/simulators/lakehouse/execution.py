@@ -5,10 +5,11 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from .answers import Answer, AssignmentOrder, Gate, IllegalAnswer, SuspensionOrder, shown
-from .containers import Container, Due, Job, Life, LifeTable, OperatorStatus, State
+from .containers import Container, Due, Job, Life, LifeTable, State
 from .memory import compensated_sum
 from .params import Compat, Params
 from .pools import Pool
+from .roster import Roster
 
 __all__ = ["Agenda", "Execution"]
 
@@ -45,16 +46,14 @@ class Execution:
     """The pools of one simulation and the containers in them.
 
     Args:
-        operators: All that have arrived, by number; shared with the engine, which adds to it.
+        roster: The operators that have arrived; shared with the engine, which adds to it.
     """
 
-    def __init__(
-        self, params: Params, compat: Compat, operators: list[OperatorStatus], agenda: Agenda, gate: Gate
-    ) -> None:
+    def __init__(self, params: Params, compat: Compat, roster: Roster, agenda: Agenda, gate: Gate) -> None:
         self._params = params
         self._corrected = compat == "thekla"
         self._tick_length = 1.0 / params.ticks_per_second
-        self._operators = operators
+        self._roster = roster
         self._agenda = agenda
         self._gate = gate
         self.pools = [Pool(params, compat) for _ in range(params.num_pools)]
@@ -69,8 +68,8 @@ class Execution:
         ended = 0
         due = self._agenda.due
         for number, pool in enumerate(self.pools):
-            while pool.check != tick and due and due[0][:3] == (tick, number, _CHECK):
-                heappop(due)  # what was to be looked at has changed since
+            while due and due[0][0] == tick and due[0][1] == number and _is_overtaken(due[0], pool):
+                heappop(due)
             is_due = bool(due) and due[0][0] == tick and due[0][1] == number
             if is_due or expiring or (answer and (number in answer.assignments or number in answer.suspensions)):
                 ended += self._visit_pool(tick, number, pool, answer)
@@ -166,7 +165,7 @@ class Execution:
                 illegal = IllegalAnswer("operator_count", message, value=found, allowed="exactly 1 operator")
                 self._turn_back(illegal, tick, order)
                 continue
-            operators = [self._operators[each] for each in order.operators]
+            operators = [self._roster[each] for each in order.operators]
             container = Container(len(self.containers) + 1, operators, order, pool=number, start=tick)
             self.containers.append(container)
             pool.take(container)
@@ -205,7 +204,7 @@ class Execution:
         """Refuses an order whose operators are taken already."""
         self._gate.refuse(illegal, tick, order)
         for number in order.operators:
-            self._operators[number].release()
+            self._roster[number].release()
 
     def _end_suspension(self, tick: int, number: int, pool: Pool, stop: int) -> None:
         container = pool.suspending.pop(stop)
@@ -315,3 +314,12 @@ class Execution:
         self._agenda.changed_pools.add(number)
         self._agenda.tell("r", [container.number, container.error])
         self._agenda.call_after(tick)
+
+
+def _is_overtaken(due: tuple[int, int, int, int], pool: Pool) -> bool:
+    """Whether what was due will not happen, because of what happened since."""
+    tick, _, what, number = due
+    if what == _CHECK:
+        return pool.check != tick
+    container = pool.active.get(number)
+    return what == _ADVANCE and (container is None or container.due_tick != tick)

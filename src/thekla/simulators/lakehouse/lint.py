@@ -8,9 +8,9 @@ attribute that the program sets itself somewhere.
 import ast
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from . import views
 from .checking import suggestion
@@ -31,6 +31,8 @@ _ENUMERATIONS = {"OperatorState": views.OperatorState, "Priority": views.Priorit
 _ORDERS = {"Assignment": views.Assignment, "Suspend": views.Suspend}
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Nodes: TypeAlias = Sequence[ast.AST]
+"""All nodes of a program, its module first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +57,11 @@ def lint(source: str) -> list[Finding]:
         return [Finding(line=error.lineno or 1, column=error.offset or 0, rule="syntax", message=message)]
     except (ValueError, RecursionError) as error:
         return [Finding(line=1, column=0, rule="syntax", message=f"the program cannot be parsed: {error}")]
+    nodes = list(ast.walk(tree))  # once: every rule looks at all of them
     entries = dict(_entries(tree))
-    findings = [*_check_entries(tree, entries), *_check_imports(tree), *_check_orders(tree), *_check_members(tree)]
-    own = _own_attributes(tree)
-    for function in ast.walk(tree):
+    findings = [*_check_entries(nodes, entries), *_check_imports(nodes), *_check_orders(nodes), *_check_members(nodes)]
+    own = _own_attributes(nodes)
+    for function in nodes:
         if isinstance(function, _Function):
             findings += _Attributes(function, entries.get(function, ""), own).findings()
     unique = dict.fromkeys(findings)
@@ -87,9 +90,9 @@ def _registrations(function: _Function) -> Iterator[tuple[str, str | None, ast.C
             yield _DECORATORS[each.func.id], value if isinstance(value, str) else None, each
 
 
-def _check_entries(tree: ast.Module, entries: Mapping[_Function, str]) -> Iterator[Finding]:
-    if "schedule" not in entries.values() and not _binds(tree, "schedule"):
-        names = [node.name for node in tree.body if isinstance(node, _Function)]
+def _check_entries(nodes: _Nodes, entries: Mapping[_Function, str]) -> Iterator[Finding]:
+    if "schedule" not in entries.values() and not _binds(nodes, "schedule"):
+        names = [node.name for node in _body(nodes) if isinstance(node, _Function)]
         near = suggestion("schedule", names) if names else "add it"
         message = f"there is no function schedule(s, results, pipelines); {near}"
         yield Finding(line=1, column=0, rule="interface", message=message)
@@ -109,12 +112,17 @@ def _check_entries(tree: ast.Module, entries: Mapping[_Function, str]) -> Iterat
             yield Finding(line=1, column=0, rule="key", message=message)
 
 
-def _binds(tree: ast.Module, name: str) -> bool:
+def _body(nodes: _Nodes) -> Sequence[ast.stmt]:
+    module = nodes[0]
+    return module.body if isinstance(module, ast.Module) else ()
+
+
+def _binds(nodes: _Nodes, name: str) -> bool:
     return any(
         (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name)
         or (isinstance(node, ast.alias) and (node.asname or node.name) == name)
         or (isinstance(node, _Function) and node.name == name)
-        for node in ast.walk(tree)
+        for node in nodes
     )
 
 
@@ -126,14 +134,14 @@ def _takes(function: _Function, count: int) -> bool:
     return not keyword_only and needed <= count and (count <= positional or arguments.vararg is not None)
 
 
-def _check_imports(tree: ast.Module) -> Iterator[Finding]:
+def _check_imports(nodes: _Nodes) -> Iterator[Finding]:
     typing_only = {
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
@@ -151,12 +159,12 @@ def _check_imports(tree: ast.Module) -> Iterator[Finding]:
                 yield _found(node, "import", f"{name!r} cannot be imported; {remedy}")
 
 
-def _check_orders(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+def _check_orders(nodes: _Nodes) -> Iterator[Finding]:
+    for node in nodes:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _ORDERS):
             continue
         spread = any(isinstance(each, ast.Starred) for each in node.args) or any(not each.arg for each in node.keywords)
-        if spread or _binds(tree, node.func.id):
+        if spread or _binds(nodes, node.func.id):
             continue
         signature = inspect.signature(_ORDERS[node.func.id])
         keywords = [str(each.arg) for each in node.keywords]
@@ -172,21 +180,21 @@ def _check_orders(tree: ast.Module) -> Iterator[Finding]:
             yield _found(node, "call", f"{node.func.id}(...): {error}; its parameters are {names}")
 
 
-def _check_members(tree: ast.Module) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+def _check_members(nodes: _Nodes) -> Iterator[Finding]:
+    for node in nodes:
         if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
             continue
         enumeration = _ENUMERATIONS.get(node.value.id)
-        if enumeration is None or hasattr(enumeration, node.attr) or _binds(tree, node.value.id):
+        if enumeration is None or hasattr(enumeration, node.attr) or _binds(nodes, node.value.id):
             continue
         near = suggestion(node.attr, enumeration.__members__)
         yield _found(node, "attribute", f"{node.value.id} has no {node.attr!r}; {near}")
 
 
-def _own_attributes(tree: ast.Module) -> frozenset[str] | None:
+def _own_attributes(nodes: _Nodes) -> frozenset[str] | None:
     """Attributes that the program sets on anything; None if it may set any."""
     own: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
             own.add(node.attr)
         elif isinstance(node, ast.Attribute) and node.attr == "__dict__":
@@ -204,6 +212,7 @@ class _Attributes:
 
     def __init__(self, function: _Function, role: str, own: frozenset[str] | None) -> None:
         self._function = function
+        self._nodes = list(ast.walk(function))
         self._own = own
         self._bindings: dict[str, set[str]] = {}
         arguments = [*function.args.posonlyargs, *function.args.args]
@@ -224,7 +233,7 @@ class _Attributes:
         if self._own is None:
             return
         classes = view_classes()
-        for node in ast.walk(self._function):
+        for node in self._nodes:
             if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
                 continue
             owner = self._type(node.value, self._bindings)
@@ -238,7 +247,7 @@ class _Attributes:
                 yield _found(node, "attribute", f"{owner} has no {node.attr!r}; {suggestion(node.attr, known.names)}")
 
     def _collect(self, before: Mapping[str, set[str]]) -> None:
-        for node in ast.walk(self._function):
+        for node in self._nodes:
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     self._bind(target, self._type(node.value, before))

@@ -220,7 +220,7 @@ class PolicySession:
             container._at_boundary = False
             pools[container.pool_id].active_containers.remove(container)
             pools[container.pool_id].suspending_containers.append(container)
-            for op in container.operators[container._done :]:
+            for op in _unfinished(container):
                 move(op, OperatorState.SUSPENDING)
         for container in self._boundary:
             if container._at_boundary:
@@ -239,7 +239,7 @@ class PolicySession:
         pool = self.scheduler.executor.pools[container.pool_id]
         pool.suspending_containers.remove(container)
         pool.suspended_containers.append(container)
-        for op in container.operators[container._done :]:
+        for op in _unfinished(container):
             move(op, OperatorState.PENDING)
 
     def _end(self, container: Container, error: str | None) -> ExecutionResult:
@@ -253,7 +253,7 @@ class PolicySession:
             pool.num_completed += 1
             move(container.operators[container._position], OperatorState.COMPLETED)
         else:
-            for op in container.operators[container._done :]:
+            for op in _unfinished(container):
                 move(op, OperatorState.FAILED)
                 op.failures += 1
                 op.last_ram_gb = container.assignment.ram
@@ -408,6 +408,11 @@ def _find_functions(namespace: Mapping[str, object]) -> tuple[Callable[..., Any]
         message = "the program defines no function schedule(s, results, pipelines)"
         raise IllegalAction("no_function", message, allowed="a function schedule, or one that is registered")
     return (init if callable(init) else None), schedule
+
+
+def _unfinished(container: Container) -> list[Operator]:
+    """What a container has yet to complete; after an operator that took no tick, complete ones stand there as well."""
+    return [op for op in container.operators[container._done :] if op.state is not OperatorState.COMPLETED]
 
 
 def _halves(answer: object) -> tuple[Iterable[Any], Iterable[Any]]:

@@ -108,7 +108,7 @@ class _Reader:
             seen[id] = first.line
             pipeline = self._pipeline(id, first, others)
             if not self._any_order and pipeline.arrival_seconds < latest:
-                limit = f"after {latest!r}, the arrival above" if latest > 0 else "not negative"
+                limit = f"{latest!r} or later, as the one above" if latest > 0 else "not negative"
                 self._refuse(
                     first.line,
                     f"pipeline {id!r} arrives at {pipeline.arrival_seconds!r} s, which is to be {limit}; sort the "
@@ -194,7 +194,8 @@ class _Reader:
         for operator, of in parents.items():
             for parent in of:
                 if parent not in lines:
-                    hint = suggestion(parent, lines)
+                    others = [name for name in lines if name != operator]
+                    hint = suggestion(parent, others) if others else "leave it empty: there is no other operator"
                     self._refuse(
                         lines[operator], f"parent {parent!r} of {operator!r} is not in pipeline {id!r}; {hint}"
                     )

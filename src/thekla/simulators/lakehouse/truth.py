@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from .containers import Container, OperatorStatus
+from .containers import Container
 from .pools import Pool
 from .present import Segment
+from .roster import Roster
 
 __all__ = ["Insight"]
 
@@ -13,20 +14,20 @@ class Insight:
     """The truth of a running simulation, for reading.
 
     Args:
-        operators: All that have arrived, by number.
+        roster: The operators that have arrived.
         containers: All that were created; container 1 comes first.
         corrected: Whether a suspended container holds no memory; in Eudoxia it seems to keep its last.
     """
 
     def __init__(
         self,
-        operators: Sequence[OperatorStatus],
+        roster: Roster,
         containers: Sequence[Container],
         pools: Sequence[Pool],
         *,
         corrected: bool,
     ) -> None:
-        self._operators = operators
+        self._roster = roster
         self._containers = containers
         self._pools = pools
         self._corrected = corrected
@@ -35,7 +36,7 @@ class Insight:
         """What an operator needs, segment by segment."""
         return [
             Segment(each.cpu_seconds, each.cpu_scaling, each.memory_gb, each.storage_read_gb)
-            for each in self._operators[operator].spec.work.segments
+            for each in self._roster[operator].spec.work.segments
         ]
 
     def memory_gb(self, container: int, tick: int) -> float:

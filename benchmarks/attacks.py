@@ -1,0 +1,172 @@
+"""The catalogue of attacks against Thekla's tiers and the evaluators of published engines, side by side.
+
+The engines live in an environment of their own:
+
+    python -m venv engines && engines/bin/pip install openevolve skydiscover llm4ad
+    python benchmarks/attacks.py --python engines/bin/python
+
+Each attack is tried on each, and counts as a success for what `thekla.testing.arena` saw from outside. The engines
+judge by the same function of the same problem, loaded as in their own examples. Without `--python` only Thekla's tiers
+are tried. `--json` prints one JSON object. It takes a few minutes; attacks on the engines do run, so use a machine on
+which nothing is at stake.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from thekla.core.errors import SandboxError
+from thekla.core.evaluation import Limits
+from thekla.core.protocols import Sandbox
+from thekla.sandbox import BubblewrapSandbox, StrictSandbox
+from thekla.testing.arena import Arena, Judged, evaluator_of
+from thekla.testing.attacks import ATTACKS
+
+ENGINES = ("openevolve", "skydiscover", "llm4ad")
+TIERS: Mapping[str, Callable[[], Sandbox]] = {"strict": StrictSandbox, "bubblewrap": BubblewrapSandbox}
+LIMITS = Limits(wall_s=3.0, cpu_s=3.0, memory_mb=256)
+GRACE_S = 3.0
+_MEMORY = 8 << 30  # of a worker, so that no attack takes the machine with it
+_START_S = 60.0
+
+Damage = dict[str, list[str]]
+
+
+class Engine:
+    """An engine's evaluator in a process of its own, started again when it has died or hangs."""
+
+    def __init__(self, python: str, name: str) -> None:
+        self._command = [python, str(Path(__file__).with_name("attacks_worker.py")), name]
+        self._folder = tempfile.TemporaryDirectory(prefix="engine-")
+        self._process: subprocess.Popen[str] | None = None
+        self._number = 0
+        self._starting = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+        self._folder.cleanup()
+
+    def evaluate(self, text: str) -> Judged:
+        """The engine's verdict on a program."""
+        process = self._running()
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(text) + "\n")
+            process.stdin.flush()
+        except BrokenPipeError:
+            self._stop()
+            return Judged(score=None, lost=True)
+        verdict = Path(self._folder.name) / str(self._number)
+        self._number += 1
+        end = time.monotonic() + LIMITS.wall_s + GRACE_S + (_START_S if self._starting else 0.0)
+        self._starting = False
+        while time.monotonic() < end:
+            if verdict.exists():
+                said = json.loads(verdict.read_text("utf-8", "surrogatepass"))
+                return Judged(score=said["score"], said=said["said"])
+            if process.poll() is not None:
+                break
+            time.sleep(0.005)
+        self._stop()
+        return Judged(score=None, lost=True)
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None:
+            for old in Path(self._folder.name).iterdir():
+                old.unlink()
+            self._number, self._starting = 0, True
+            self._process = subprocess.Popen(
+                [*self._command, self._folder.name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY)),  # no threads here
+            )
+        return self._process
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
+            self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process that evaluates now."""
+        return self._running().pid
+
+
+def tried(evaluate: Callable[[str], Judged], parent: Callable[[], int] = os.getpid) -> Damage:
+    """What each attack achieved."""
+    damage: Damage = {}
+    with Arena(evaluate, wall_s=LIMITS.wall_s + GRACE_S - 1.0, parent=parent) as arena:
+        if arena.honest is None:
+            raise SystemExit("the evaluator does not even score an honest program")
+        for attack in ATTACKS:
+            damage[f"{attack.category}: {attack.name}"] = arena.damage(attack)
+    return damage
+
+
+def measure(python: str, engines: list[str]) -> dict[str, Damage]:
+    """What each attack achieved, by evaluator."""
+    found: dict[str, Damage] = {}
+    for name, make in TIERS.items():
+        try:
+            sandbox = make()
+        except SandboxError as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            continue
+        try:
+            found[f"thekla {name}"] = tried(evaluator_of(sandbox, LIMITS))
+        finally:
+            sandbox.close()
+    for name in engines if python else ():
+        with Engine(python, name) as engine:
+            found[name] = tried(engine.evaluate, lambda: engine.pid)
+    return found
+
+
+def table(found: Mapping[str, Damage]) -> str:
+    """Successes by category and evaluator, as Markdown."""
+    total = Counter(attack.category for attack in ATTACKS)
+    lines = [f"| attacks on | tried | {' | '.join(found)} |", "|---|--:|" + "--:|" * len(found)]
+    for category, count in total.items():
+        hits = [sum(bool(what) for name, what in d.items() if name.startswith(f"{category}:")) for d in found.values()]
+        lines.append(f"| {category} | {count} | {' | '.join(map(str, hits))} |")
+    every = [sum(map(bool, damage.values())) for damage in found.values()]
+    return "\n".join([*lines, f"| all | {len(ATTACKS)} | {' | '.join(map(str, every))} |"])
+
+
+def main() -> None:
+    """Try and print."""
+    parser = argparse.ArgumentParser(description="Attacks on evaluators, side by side.")
+    parser.add_argument("--python", default="", help="interpreter of the environment that has the engines")
+    parser.add_argument("--engines", nargs="*", default=list(ENGINES), help="which ones (default all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    found = measure(arguments.python, arguments.engines)
+    sys.stdout.write((json.dumps(found) if arguments.json else table(found)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Runs in the environment of a published engine: evaluates programs with the engine's own evaluator.
+
+`attacks_worker.py ENGINE FOLDER`: each line on standard input is a JSON text, the program; the verdict on the n-th goes
+to the file `FOLDER/n`, as JSON with `score` (null if it failed) and `said`. Standard library and the engine only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+EVALUATION = """
+import importlib.util
+JOBS = [[9, 2], [1, 7], [5, 3], [8, 1], [2, 9], [7, 4], [3, 3], [6, 8]]
+
+def cost(order):
+    done = total = 0
+    for i in order:
+        done += JOBS[i][0]
+        total += done * JOBS[i][1]
+    return total
+
+def score_of(order):
+    if not isinstance(order, list) or sorted(order) != list(range(len(JOBS))):
+        raise ValueError("not an order of the jobs")
+    best = sorted(range(len(JOBS)), key=lambda i: JOBS[i][0] / JOBS[i][1])
+    return cost(best) / cost(order)
+
+def evaluate(program_path):
+    spec = importlib.util.spec_from_file_location("candidate", program_path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {"combined_score": score_of(module.order([list(job) for job in JOBS]))}
+"""
+TIMEOUT_S = 3
+
+
+def openevolve(evaluation: str) -> Callable[[str], tuple[Any, str]]:
+    """OpenEvolve's evaluator with its defaults, but for time, retries and cascade."""
+    config = import_module("openevolve.config")
+    settings = config.EvaluatorConfig(timeout=TIMEOUT_S, max_retries=0, cascade_evaluation=False)
+    evaluator = import_module("openevolve.evaluator").Evaluator(settings, evaluation)
+
+    def evaluate(text: str) -> tuple[Any, str]:
+        metrics = asyncio.run(evaluator.evaluate_program(text, "candidate"))
+        artifacts = evaluator.get_pending_artifacts("candidate")
+        return metrics.get("combined_score"), f"{metrics} {artifacts}"
+
+    return evaluate
+
+
+def skydiscover(evaluation: str) -> Callable[[str], tuple[Any, str]]:
+    """SkyDiscover's evaluator with its defaults, but for time, retries and cascade."""
+    config = import_module("skydiscover.config")
+    settings = config.EvaluatorConfig(timeout=TIMEOUT_S, max_retries=0, cascade_evaluation=False)
+    evaluator = import_module("skydiscover.evaluation.evaluator").Evaluator(settings, evaluation)
+
+    def evaluate(text: str) -> tuple[Any, str]:
+        result = asyncio.run(evaluator.evaluate_program(text, "candidate"))
+        return result.metrics.get("combined_score"), f"{result.metrics} {result.artifacts}"
+
+    return evaluate
+
+
+def llm4ad(evaluation: str) -> Callable[[str], tuple[Any, str]]:
+    """LLM4AD's evaluator, which forks a process for each program."""
+    engine = import_module("llm4ad.base.evaluate")
+    spec = importlib.util.spec_from_file_location("evaluation", evaluation)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    class Orders(engine.Evaluation):  # type: ignore[misc, name-defined]  # found at run time
+        def evaluate_program(self, program_str: str, callable_func: Any, **_: Any) -> Any:
+            return module.score_of(callable_func([list(job) for job in module.JOBS]))
+
+    template = "def order(jobs: list) -> list:\n    return list(range(len(jobs)))\n"
+    evaluator = engine.SecureEvaluator(Orders(template, timeout_seconds=TIMEOUT_S), fork_proc="auto")
+
+    def evaluate(text: str) -> tuple[Any, str]:
+        # It wants one function, so the program is run by one.
+        one = f"def order(jobs):\n    scope = {{}}\n    exec({text!r}, scope)\n    return scope['order'](jobs)\n"
+        return evaluator.evaluate_program(one), ""
+
+    return evaluate
+
+
+ENGINES = {"openevolve": openevolve, "skydiscover": skydiscover, "llm4ad": llm4ad}
+
+
+def main() -> None:
+    """Evaluate what comes."""
+    engine, folder = sys.argv[1:]
+    evaluation = os.path.join(folder, "evaluation.py")
+    with open(evaluation, "w") as file:
+        file.write(EVALUATION)
+    evaluate = ENGINES[engine](evaluation)
+    dumps, replace, is_number = json.dumps, os.replace, (int, float)
+    for number, line in enumerate(sys.stdin):
+        try:
+            score, said = evaluate(json.loads(line))
+        except Exception as error:  # border: whatever the engine lets through
+            score, said = None, repr(error)
+        good = isinstance(score, is_number) and score != 0  # 0 is how these engines report a failure
+        path = os.path.join(folder, str(number))
+        with open(path + ".new", "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(dumps({"score": float(score) if good else None, "said": said}))
+        replace(path + ".new", path)
+
+
+if __name__ == "__main__":
+    multiprocessing.freeze_support()
+    main()

@@ -1,0 +1,1 @@
+"""Working problems that `thekla new` copies; each passes the audit."""

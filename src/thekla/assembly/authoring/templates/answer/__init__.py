@@ -1,0 +1,7 @@
+"""PROBLEM_NAME, as a problem of Thekla: `thekla audit` and `thekla run` take the path of this folder."""
+
+from thekla.problems.written import written_problem
+
+from .evaluator import bound, judge, workload
+
+build = written_problem(__package__, workload=workload, judge=judge, bound=bound)

@@ -1,0 +1,11 @@
+"""Each job, as it comes, on the machine with least load."""
+
+
+def assign(sizes, machines):
+    load = [0.0] * machines
+    chosen = [0] * len(sizes)
+    for job in range(len(sizes)):
+        machine = min(range(machines), key=load.__getitem__)
+        chosen[job] = machine
+        load[machine] += sizes[job]
+    return chosen

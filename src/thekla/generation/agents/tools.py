@@ -1,0 +1,190 @@
+"""How each agent is started without a terminal, and how it says what it did and what that cost.
+
+The flags and the forms of output are those of the tools' documentation at the versions named here. None of them was run
+for real against its provider; what was run is a scripted stand-in (tests/generation/test_agents.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from thekla.core.run import Spending
+
+__all__ = ["TOOLS", "AgentTool", "Report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What an agent printed: its last words, and what it spent.
+
+    Args:
+        failed: Why it did not do its work, in its own words; empty if it did.
+    """
+
+    said: str
+    spending: Spending
+    failed: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentTool:
+    """A command-line agent.
+
+    Args:
+        command: The command line after the executable, for a model (empty: the tool's own) and a prompt.
+        by_stdin: Whether the prompt goes to stdin and not into the command line.
+        read: Makes a report of what it printed.
+    """
+
+    executable: str
+    version: str
+    command: Callable[[str, str], Sequence[str]]
+    by_stdin: bool
+    read: Callable[[str], Report]
+
+
+def _claude(model: str, prompt: str) -> list[str]:
+    # It may read and write its work tree; without a shell it has no way to anything else on the machine.
+    chosen = ["--model", model] if model else []
+    tools = ["--permission-mode", "acceptEdits", "--allowedTools", "Read,Edit,Write,Glob,Grep"]
+    return ["-p", "--output-format", "json", *tools, *chosen]
+
+
+def _codex(model: str, prompt: str) -> list[str]:
+    chosen = ["-m", model] if model else []
+    return ["exec", "--json", "--skip-git-repo-check", "--sandbox", "workspace-write", *chosen, "-"]
+
+
+def _gemini(model: str, prompt: str) -> list[str]:
+    chosen = ["-m", model] if model else []
+    return ["--output-format", "json", "--approval-mode", "auto_edit", *chosen, "-p", prompt]
+
+
+def _opencode(model: str, prompt: str) -> list[str]:
+    return ["run", "--format", "json", *(["-m", model] if model else []), prompt]
+
+
+def _read_claude(text: str) -> Report:
+    """One object of type `result`, alone or as the last of a list."""
+    results = [one for one in _objects(text) if one.get("type") == "result"]
+    found: Mapping[str, Any] = results[-1] if results else {}
+    usage = _mapping(found.get("usage"))
+    cached = _count(usage, "cache_read_input_tokens")
+    asked = _count(usage, "input_tokens") + cached + _count(usage, "cache_creation_input_tokens")
+    spending = Spending(
+        cost_usd=_money(found.get("total_cost_usd")),
+        input_tokens=asked,
+        cached_tokens=cached,
+        output_tokens=_count(usage, "output_tokens"),
+        calls=max(1, _count(found, "num_turns")),
+    )
+    said = str(found.get("result", ""))
+    failed = "" if found and not found.get("is_error") else said or "it printed no result"
+    return Report(said=said, spending=spending, failed=failed)
+
+
+def _read_codex(text: str) -> Report:
+    """Events, one a line; tokens but no price."""
+    said, failed, spending = "", "it printed no end of a turn", Spending(cost_usd=None)
+    for event in _objects(text):
+        item = _mapping(event.get("item"))
+        if event.get("type") == "item.completed" and item.get("type") == "agent_message":
+            said = str(item.get("text", ""))
+        elif event.get("type") == "turn.completed":
+            usage, failed = _mapping(event.get("usage")), ""
+            spending = spending + Spending(
+                input_tokens=_count(usage, "input_tokens"),
+                cached_tokens=_count(usage, "cached_input_tokens"),
+                output_tokens=_count(usage, "output_tokens"),
+                calls=1,
+            )
+        elif event.get("type") in ("turn.failed", "error"):
+            failed = str(_mapping(event.get("error")).get("message") or event.get("message") or "the turn failed")
+    return Report(said=said, spending=spending, failed=failed)
+
+
+def _read_gemini(text: str) -> Report:
+    """One object with tokens by model, and no price."""
+    found = next(iter(_objects(text)), {})
+    spending = Spending(cost_usd=None)
+    for model in _mapping(_mapping(found.get("stats")).get("models")).values():
+        tokens, requests = _mapping(_mapping(model).get("tokens")), _mapping(_mapping(model).get("api"))
+        spending = spending + Spending(
+            input_tokens=_count(tokens, "prompt"),
+            cached_tokens=_count(tokens, "cached"),
+            output_tokens=_count(tokens, "candidates") + _count(tokens, "thoughts"),
+            calls=max(1, _count(requests, "totalRequests")),
+        )
+    error = str(_mapping(found.get("error")).get("message", ""))
+    failed = error or ("" if "response" in found else "it printed no response")
+    return Report(said=str(found.get("response", "")), spending=spending, failed=failed)
+
+
+def _read_opencode(text: str) -> Report:
+    """Events, one a line; each step has its tokens and its price."""
+    said, failed, spending = "", "it printed no end of a step", Spending()
+    for event in _objects(text):
+        part = _mapping(event.get("part"))
+        if event.get("type") == "text":
+            said = str(part.get("text", ""))
+        elif event.get("type") == "step_finish":
+            tokens, failed = _mapping(part.get("tokens")), ""
+            cached = _count(_mapping(tokens.get("cache")), "read")
+            spending = spending + Spending(
+                cost_usd=_money(part.get("cost")),
+                input_tokens=_count(tokens, "input") + cached,
+                cached_tokens=cached,
+                output_tokens=_count(tokens, "output") + _count(tokens, "reasoning"),
+                calls=1,
+            )
+        elif event.get("type") == "error":
+            failed = str(_mapping(event.get("error")).get("message", "an error"))
+    if spending.calls == 0:
+        spending = Spending(cost_usd=None)
+    return Report(said=said, spending=spending, failed=failed)
+
+
+TOOLS: Mapping[str, AgentTool] = {
+    "claude": AgentTool(executable="claude", version="2.1", command=_claude, by_stdin=True, read=_read_claude),
+    "codex": AgentTool(executable="codex", version="0.169", command=_codex, by_stdin=True, read=_read_codex),
+    "gemini": AgentTool(executable="gemini", version="0.61", command=_gemini, by_stdin=False, read=_read_gemini),
+    "opencode": AgentTool(
+        executable="opencode", version="1.18", command=_opencode, by_stdin=False, read=_read_opencode
+    ),
+}
+
+
+def _objects(text: str) -> Iterator[Mapping[str, Any]]:
+    """The JSON objects of an output: the whole of it, a list, or one on each line; all else is passed over."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        lines = text.splitlines()
+    else:
+        yield from (one for one in (whole if isinstance(whole, list) else [whole]) if isinstance(one, Mapping))
+        return
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, Mapping):
+            yield found
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(found: Mapping[str, Any], name: str) -> int:
+    value = found.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
+
+
+def _money(value: Any) -> float | None:
+    """A price in dollars; None where there is none that can be."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6
+    return float(value) if known else None
