@@ -2,7 +2,7 @@
 
 The engines live in an environment of their own:
 
-    python -m venv engines && engines/bin/pip install openevolve skydiscover llm4ad
+    python -m venv engines && engines/bin/pip install openevolve skydiscover && engines/bin/pip install --no-deps llm4ad
     python benchmarks/attacks.py --python engines/bin/python
 
 Each attack is tried on each, and counts as a success for what `thekla.testing.arena` saw from outside. The engines
@@ -14,6 +14,7 @@ which nothing is at stake.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -61,7 +62,7 @@ class Engine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
         self._folder.cleanup()
 
     def evaluate(self, text: str) -> Judged:
@@ -72,7 +73,7 @@ class Engine:
             process.stdin.write(json.dumps(text) + "\n")
             process.stdin.flush()
         except BrokenPipeError:
-            self._stop()
+            self.stop()
             return Judged(score=None, lost=True)
         verdict = Path(self._folder.name) / str(self._number)
         self._number += 1
@@ -85,7 +86,7 @@ class Engine:
             if process.poll() is not None:
                 break
             time.sleep(0.005)
-        self._stop()
+        self.stop()
         return Judged(score=None, lost=True)
 
     def _running(self) -> subprocess.Popen[str]:
@@ -104,9 +105,11 @@ class Engine:
             )
         return self._process
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the process; the next evaluation starts another."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
             self._process = None
 
@@ -116,23 +119,31 @@ class Engine:
         return self._running().pid
 
 
-def tried(evaluate: Callable[[str], Judged], parent: Callable[[], int] = os.getpid) -> Damage:
-    """What each attack achieved."""
+def tried(
+    evaluate: Callable[[str], Judged], parent: Callable[[], int] = os.getpid, renew: Callable[[], None] | None = None
+) -> Damage:
+    """What each attack achieved.
+
+    Args:
+        renew: Called after an attack that broke the evaluator, so that the next one is judged alone.
+    """
     damage: Damage = {}
     with Arena(evaluate, wall_s=LIMITS.wall_s + GRACE_S - 1.0, parent=parent) as arena:
         if arena.honest is None:
             raise SystemExit("the evaluator does not even score an honest program")
         for attack in ATTACKS:
-            damage[f"{attack.category}: {attack.name}"] = arena.damage(attack)
+            found = damage[f"{attack.category}: {attack.name}"] = arena.damage(attack)
+            if renew is not None and any(one.startswith("an honest program") for one in found):
+                renew()
     return damage
 
 
-def measure(python: str, engines: list[str]) -> dict[str, Damage]:
+def measure(python: str, engines: Sequence[str], tiers: Sequence[str]) -> dict[str, Damage]:
     """What each attack achieved, by evaluator."""
     found: dict[str, Damage] = {}
-    for name, make in TIERS.items():
+    for name in tiers:
         try:
-            sandbox = make()
+            sandbox = TIERS[name]()
         except SandboxError as error:
             sys.stderr.write(f"{name}: {error}\n")
             continue
@@ -142,7 +153,7 @@ def measure(python: str, engines: list[str]) -> dict[str, Damage]:
             sandbox.close()
     for name in engines if python else ():
         with Engine(python, name) as engine:
-            found[name] = tried(engine.evaluate, lambda: engine.pid)
+            found[name] = tried(engine.evaluate, lambda: engine.pid, engine.stop)
     return found
 
 
@@ -162,9 +173,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Attacks on evaluators, side by side.")
     parser.add_argument("--python", default="", help="interpreter of the environment that has the engines")
     parser.add_argument("--engines", nargs="*", default=list(ENGINES), help="which ones (default all)")
+    parser.add_argument("--tiers", nargs="*", default=list(TIERS), help="of Thekla (default all that can be had)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    found = measure(arguments.python, arguments.engines)
+    found = measure(arguments.python, arguments.engines, arguments.tiers)
     sys.stdout.write((json.dumps(found) if arguments.json else table(found)) + "\n")
 
 

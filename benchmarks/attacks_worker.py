@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 EVALUATION = """
@@ -70,7 +71,12 @@ def skydiscover(evaluation: str) -> Callable[[str], tuple[Any, str]]:
 
 
 def llm4ad(evaluation: str) -> Callable[[str], tuple[Any, str]]:
-    """LLM4AD's evaluator, which forks a process for each program."""
+    """LLM4AD's evaluator, which forks a process for each program; its folder is enough (`pip install --no-deps`)."""
+    package = ModuleType("llm4ad")  # the package's own start imports torch and more, which the evaluator does not need
+    found = importlib.util.find_spec("llm4ad")
+    assert found is not None
+    package.__path__ = list(found.submodule_search_locations or ())
+    sys.modules["llm4ad"] = package
     engine = import_module("llm4ad.base.evaluate")
     spec = importlib.util.spec_from_file_location("evaluation", evaluation)
     assert spec is not None

@@ -14,8 +14,8 @@ from thekla.sandbox import StrictSandbox, TrustedSandbox
 from thekla.testing.arena import JOBS, Arena, evaluator_of, score_of
 from thekla.testing.attacks import ATTACKS, Attack
 
-# The wall limit is for endless programs, so it is short; the grace is for a loaded machine (0.5 s on an idle one).
-LIMITS = Limits(wall_s=1.0, cpu_s=1.0, memory_mb=256)
+# The limits are for endless programs, so they are short; the grace is for a loaded machine (0.5 s on an idle one).
+LIMITS = Limits(wall_s=2.0, cpu_s=0.2, memory_mb=256)
 GRACE_S = 4.0
 
 

@@ -25,7 +25,7 @@ HONEST = Program.from_text(
     "    return [sorted(x), sum(x), random.random(), json.dumps(x), math.pi, str(uuid.uuid4()), abs(-3), len(x)]\n"
 )
 SMALL = Limits(wall_s=20.0, cpu_s=10.0, memory_mb=64)
-SHORT = Limits(wall_s=0.75, cpu_s=5.0, memory_mb=64)
+SHORT = Limits(wall_s=0.3, cpu_s=5.0, memory_mb=64)
 
 
 @pytest.fixture(scope="module")
@@ -208,19 +208,19 @@ DEADLY = {
         "crash",
         "cannot be shown",
     ),
-    "endless loop": ("def f(x):\n    while True: pass\n", "timeout", "0.75 s of wall"),
-    "endless loop while loading": ("while True: pass\n", "timeout", "0.75 s of wall"),
-    "endless sleep": ("import time\ndef f(x):\n    time.sleep(1000)\n", "timeout", "0.75 s of wall"),
+    "endless loop": ("def f(x):\n    while True: pass\n", "timeout", "0.3 s of wall"),
+    "endless loop while loading": ("while True: pass\n", "timeout", "0.3 s of wall"),
+    "endless sleep": ("import time\ndef f(x):\n    time.sleep(1000)\n", "timeout", "0.3 s of wall"),
     "endless regular expression": (
         "import re\ndef f(x):\n    re.match('(a*)*b', 'a' * 100)\n",
         "timeout",
-        "0.75 s of wall",
+        "0.3 s of wall",
     ),
     "ignored signals": (
         "import signal\nfor s in set(signal.Signals) - {9, 19}:\n    signal.signal(s, signal.SIG_IGN)\n"
         "def f(x):\n    while True: pass\n",
         "timeout",
-        "0.75 s of wall",
+        "0.3 s of wall",
     ),
     "swallowed exceptions": (
         "def f(x):\n    while True:\n        try:\n            f(x)\n        except BaseException:\n            pass\n",

@@ -210,7 +210,10 @@ _RESOURCES: Mapping[str, str] = {
     "endless loop": "while True: pass",
     "endless sleep": "time.sleep(1000)",
     "endless loop that ignores signals": (
-        "for s in set(signal.Signals) - {9, 19}:\n    signal.signal(s, signal.SIG_IGN)\nwhile True: pass"
+        "for s in set(signal.Signals) - {9, 19}:\n"
+        "    try:\n        signal.signal(s, signal.SIG_IGN)\n"
+        "    except ValueError:\n        pass\n"  # only a main thread may
+        "while True: pass"
     ),
     "endless loop that swallows all": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
     "endless regular expression": "import re; re.match('(a*)*b', 'a' * 100)",
