@@ -91,7 +91,10 @@ def test_closing_ends_the_workers_in_the_middle_of_their_jobs() -> None:
 
 @pytest.mark.parametrize(
     ("problem", "sandbox", "said"),
-    [("toy", "none", "known: strict, trusted"), ("other", "trusted", "known: .*lakehouse, .*toy")],
+    [
+        ("toy", "none", "known: bubblewrap, container, process, strict, trusted"),
+        ("other", "trusted", "known: .*lakehouse, .*toy"),
+    ],
 )
 def test_what_a_worker_does_not_know_is_a_wrong_setting(problem: str, sandbox: str, said: str) -> None:
     others = set(workers())
