@@ -27,7 +27,6 @@ from thekla.core.evaluation import Scored
 
 PRESETS = ("bauplan-loop", "openevolve@0.4.0")
 PROBLEM = "llm-sql"
-_MAX_TOKENS = 400
 _CONTEXT = 8192  # what SmolLM2 was trained on
 
 
@@ -72,11 +71,11 @@ def weights_of_package() -> Path:
     return next(Path(found.origin).parent.glob("*.gguf"))
 
 
-def measure(preset: str, model: str, proposals: int, runs: Path) -> Figures:
+def measure(preset: str, model: str, runs: Path, *, proposals: int, max_tokens: int, repairs: int) -> Figures:
     """One run of a preset, to its verdict."""
     entry = {
         "model": model,
-        "max_tokens": _MAX_TOKENS,
+        "max_tokens": max_tokens,
         "temperature": 0.7,
         "input_usd_per_mtok": 0.0,
         "output_usd_per_mtok": 0.0,
@@ -89,7 +88,7 @@ def measure(preset: str, model: str, proposals: int, runs: Path) -> Figures:
         proposals=proposals,
         evaluations=200,
         in_flight=1,
-        arguments={"generator": {"ensemble": [entry]}},
+        arguments={"generator": {"ensemble": [entry], "repairs": repairs, "deadline_s": 3600.0}},
     )
     began_s = time.monotonic()
     ended = assembly.run(options, runs=runs, observer=lambda progress: None)
@@ -114,12 +113,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", default="", help="a server that is there already, as in http://host/v1#model")
     parser.add_argument("--proposals", type=int, default=6)
+    parser.add_argument(
+        "--max-tokens", type=int, default=400, help="of an answer; one that is cut off gets twice as much"
+    )
+    parser.add_argument("--repairs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     own = served(weights_of_package(), given.threads) if not given.endpoint else contextlib.nullcontext(given.endpoint)
     with own as model, tempfile.TemporaryDirectory() as folder:
-        figures = [measure(preset, model, given.proposals, Path(folder)) for preset in PRESETS]
+        effort = {"proposals": given.proposals, "max_tokens": given.max_tokens, "repairs": given.repairs}
+        figures = [measure(preset, model, Path(folder), **effort) for preset in PRESETS]
     if given.json:
         print(json.dumps([asdict(one) for one in figures]))
     else:

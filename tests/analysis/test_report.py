@@ -205,7 +205,7 @@ def test_axis_is_logarithmic_only_where_values_span_much() -> None:
 
 def test_heading_of_a_problem_named_by_its_path_is_the_name_of_its_folder() -> None:
     journal = JournalBuilder()
-    journal.state(settings(problem=ProblemRef(name="/home/someone/eviction", suite="default")))
+    journal.state(settings(problem=ProblemRef(name="/problems/eviction", suite="default")))
     view = view_of(journal)
     assert "<title>eviction: report of run" in render_html(view, run="r1")
     assert render_markdown(view, run="r1").startswith("# eviction: run r1")

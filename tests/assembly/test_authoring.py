@@ -8,7 +8,8 @@ import pytest
 
 from thekla import assembly
 from thekla.assembly import KINDS, RunOptions, Severity
-from thekla.assembly.auditing import AUDITS
+from thekla.assembly.auditing import AUDITS, require_fit
+from thekla.assembly.build import build_package
 from thekla.cli import main
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.engine import Progress
@@ -66,7 +67,8 @@ def test_folder_is_searched_by_its_path_and_its_verdict_is_kept(tmp_path: Path) 
     assert assembly.describe(ended.run_id, runs).data["problem"] == str(folder)
     (verdict,) = (runs / AUDITS).iterdir()
     written = verdict.stat().st_mtime_ns
-    assembly.run(options(folder), runs=runs, observer=silent)
+    reference = options(folder).reference
+    require_fit(build_package(reference), reference, tier="strict", cache=runs / AUDITS)
     assert [each.stat().st_mtime_ns for each in (runs / AUDITS).iterdir()] == [written]
 
 
@@ -75,7 +77,7 @@ def test_broken_problem_is_not_searched_unless_told(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match=r"skipped_failures.*--unaudited"):
         assembly.run(options(folder), runs=runs, observer=silent)
     assert assembly.list_runs(runs) == []
-    forced = options(folder).model_copy(update={"audited": False})
+    forced = options(folder).model_copy(update={"audited": False, "evaluations": 1})
     assert assembly.run(forced, runs=runs, observer=silent).finished
 
 

@@ -29,7 +29,7 @@ OPTIONS = RunOptions(
 @pytest.fixture
 def two(runs: Path) -> list[str]:
     """A short run, and a longer one that finds more."""
-    both = [OPTIONS, OPTIONS.model_copy(update={"evaluations": 60, "seed": 1})]
+    both = [OPTIONS, OPTIONS.model_copy(update={"evaluations": 30, "seed": 1})]
     return [run(options, runs=runs, observer=lambda progress: None).run_id for options in both]
 
 
@@ -85,11 +85,12 @@ def test_a_problem_with_a_fixed_hold_out_draws_nothing_fresh() -> None:
 
 
 def test_a_winner_goes_through_the_gate_and_the_exit_code_is_its_answer(
-    two: list[str], runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    name = run(OPTIONS, runs=runs, observer=lambda progress: None).run_id
     pages = [tmp_path / "gate.html", tmp_path / "gate.md"]
     options = ["--runs", str(runs), "--sandbox", "trusted", "--workers", "1", "--json"]
-    code = execute(["promote", two[1], *options, "--html", str(pages[0]), "--markdown", str(pages[1])])
+    code = execute(["promote", name, *options, "--html", str(pages[0]), "--markdown", str(pages[1])])
     said = json.loads(capsys.readouterr().out)
     assert code == (0 if said["promoted"] else 1)
     passed = {check["name"]: check["passed"] for check in said["checks"]}
@@ -97,5 +98,5 @@ def test_a_winner_goes_through_the_gate_and_the_exit_code_is_its_answer(
     assert (passed["simplification"], passed["ablation"]) == (True, True)
     assert said["written"] == [str(page) for page in pages]
     assert said["answer"] in pages[0].read_text(encoding="utf-8")
-    assert execute(["promote", two[1], "--html", str(tmp_path / "none" / "x.html"), *options]) != 0
+    assert execute(["promote", name, "--html", str(tmp_path / "none" / "x.html"), *options]) != 0
     assert "does not exist" in capsys.readouterr().err

@@ -52,6 +52,7 @@ def test_another_strategy_finds_only_what_was_recorded_and_evaluates_nothing_twi
     assert evaluated(ended.path) - known <= 2 * len(seen.judged)
 
 
+@pytest.mark.slow
 def test_a_replay_that_is_interrupted_is_resumed_without_its_source(runs: Path) -> None:
     recorded = run(OPTIONS, runs=runs, observer=silent)
     options = {"strategy": "random", "evaluations": 10, "seed": 7, "elsewhere": True, "runs": runs, "workers": 1}

@@ -131,7 +131,9 @@ def forecast(options: RunOptions) -> Forecast:
     cpu_s = [outcome.cost.cpu_s for outcome in outcomes if isinstance(outcome, Scored)]
     if not cpu_s:
         raise ProblemError(f"no seed program of {package.problem.name!r} has a score; mend the seeds")
-    problem = replace(package.problem, objectives=started.objectives)
+    problem = replace(
+        package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order
+    )
     one = _tokens_of_a_proposal(options, problem, started, outcomes)
     evaluation_s = sum(cpu_s) / len(cpu_s)
     per_evaluation = _PROPOSALS.get(options.generator_name, _PROPOSALS[""])

@@ -14,7 +14,7 @@ from thekla.core.program import Candidate
 __all__ = ["finalists_of", "milestones_of", "preferred", "ranked"]
 
 FINALISTS = 3
-MILESTONES = 3
+MILESTONES = 2  # with the seed and the finalists enough to see a gap open; each costs an evaluation on validation
 
 
 def finalists_of(problem: Problem, scored: Sequence[tuple[Candidate, Scored]]) -> list[Candidate]:

@@ -1,0 +1,1 @@
+"""Writing problems: folders to begin with, and what a folder still lacks."""

@@ -21,7 +21,7 @@ from .goals import GOALS, PENALTY, Goal, penalty_seconds
 from .interface import VOCABULARY, interface
 from .own_traces import read_own_traces
 from .referee import LakehouseReferee, judge_scheduler
-from .workloads import Scene, drawn_holdout, probes, published_holdout, scene, smoke, splits
+from .workloads import Scene, drawn_holdout, neighbour, probes, published_holdout, scene, smoke, splits
 
 __all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build"]
 
@@ -157,6 +157,18 @@ class LakehousePackage(FolderPackage):
             return super().judge_on_host(baseline, instance, seed=seed)
         setting = self._scene(instance.id)
         return judge_scheduler(oracle_policy(setting.trace), setting, self._objective.name)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """None: traces have no size of their own."""
+        return None
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another draw like it, a degree burstier or calmer, or of another profile now and then."""
+        return neighbour(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """None: a policy sees no names that say anything."""
+        return None
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""

@@ -47,6 +47,7 @@ __all__ = [
     "Scene",
     "drawn_holdout",
     "instance",
+    "neighbour",
     "probes",
     "published_holdout",
     "scene",
@@ -244,6 +245,22 @@ def published_holdout(suite: str) -> tuple[Instance, ...]:
 
 def _benchmark_ids(suite: str, split: SuiteSplit) -> list[str]:
     return [f"{suite}/{name}" for name in benchmark(suite).names(split)]
+
+
+def neighbour(given: Instance, *, seed: int) -> Instance | None:
+    """Another draw whose burstiness differs by a degree at most, or of the same profile (of another one in four times).
+
+    None for other instances, as those of a user.
+    """
+    rng = Random(f"lakehouse/neighbour/{given.id}/{seed}")
+    drawn = rng.randrange(10**18)
+    if (found := _LOOP.fullmatch(given.id)) is not None:
+        burst = min(max(int(found["burst"]) + rng.choice((-1, 0, 1)), _BURSTS[0]), _BURSTS[-1])
+        return instance(f"loop/b{burst}/s{drawn}", given.split)
+    if (found := _VARIED.fullmatch(given.id)) is not None:
+        profile = rng.choice(sorted(PROFILES)) if rng.random() < 0.25 else found["profile"]
+        return instance(f"varied/{profile}/s{drawn}", given.split)
+    return None
 
 
 def _public_ids() -> list[str]:
