@@ -33,7 +33,7 @@ from thekla.core.errors import SandboxError
 from thekla.core.evaluation import Limits
 from thekla.core.protocols import Sandbox
 from thekla.sandbox import BubblewrapSandbox, StrictSandbox
-from thekla.testing.arena import Arena, Judged, evaluator_of
+from thekla.testing.arena import HONEST, Arena, Judged, evaluator_of
 from thekla.testing.attacks import ATTACKS
 
 ENGINES = ("openevolve", "skydiscover", "llm4ad")
@@ -54,7 +54,6 @@ class Engine:
         self._folder = tempfile.TemporaryDirectory(prefix="engine-")
         self._process: subprocess.Popen[str] | None = None
         self._number = 0
-        self._starting = True
 
     def __enter__(self) -> Self:
         return self
@@ -67,43 +66,50 @@ class Engine:
 
     def evaluate(self, text: str) -> Judged:
         """The engine's verdict on a program."""
-        process = self._running()
-        assert process.stdin is not None
-        try:
-            process.stdin.write(json.dumps(text) + "\n")
-            process.stdin.flush()
-        except BrokenPipeError:
-            self.stop()
+        if self._process is None:
+            self._start()
+            self._ask(HONEST, within_s=_START_S)  # importing the engine is not the program's time
+        return self._ask(text, within_s=LIMITS.wall_s + GRACE_S)
+
+    @property
+    def pid(self) -> int:
+        """The process that evaluates now."""
+        if self._process is None:
+            self.evaluate(HONEST)
+        assert self._process is not None
+        return self._process.pid
+
+    def _ask(self, text: str, *, within_s: float) -> Judged:
+        process = self._process
+        if process is None or process.stdin is None:
             return Judged(score=None, lost=True)
         verdict = Path(self._folder.name) / str(self._number)
         self._number += 1
-        end = time.monotonic() + LIMITS.wall_s + GRACE_S + (_START_S if self._starting else 0.0)
-        self._starting = False
-        while time.monotonic() < end:
-            if verdict.exists():
-                said = json.loads(verdict.read_text("utf-8", "surrogatepass"))
-                return Judged(score=said["score"], said=said["said"])
-            if process.poll() is not None:
-                break
-            time.sleep(0.005)
+        end = time.monotonic() + within_s
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(text) + "\n")
+            process.stdin.flush()
+            while time.monotonic() < end and process.poll() is None:
+                if verdict.exists():
+                    said = json.loads(verdict.read_text("utf-8", "surrogatepass"))
+                    return Judged(score=said["score"], said=said["said"])
+                time.sleep(0.005)
         self.stop()
         return Judged(score=None, lost=True)
 
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            for old in Path(self._folder.name).iterdir():
-                old.unlink()
-            self._number, self._starting = 0, True
-            self._process = subprocess.Popen(
-                [*self._command, self._folder.name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                start_new_session=True,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY)),  # no threads here
-            )
-        return self._process
+    def _start(self) -> None:
+        for old in Path(self._folder.name).iterdir():
+            old.unlink()
+        self._number = 0
+        self._process = subprocess.Popen(
+            [*self._command, self._folder.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY)),  # no threads here
+        )
 
     def stop(self) -> None:
         """End the process; the next evaluation starts another."""
@@ -112,11 +118,6 @@ class Engine:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
             self._process = None
-
-    @property
-    def pid(self) -> int:
-        """The process that evaluates now."""
-        return self._running().pid
 
 
 def tried(
