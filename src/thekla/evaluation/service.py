@@ -180,7 +180,11 @@ class EvaluationService:
         """
         results: dict[str, InstanceResult] = {}
         cost, tier = spent or Usage(), self._tier
-        for instance in _in_order(instances, cutoff):
+        order = _in_order(instances, cutoff)
+        for place, instance in enumerate(order):
+            if cutoff is None:  # one ahead, so that the oldest of the tickets that are out has a second worker
+                for after in order[place + 1 : place + 2]:
+                    self._begin(self._job(program, after, stage, first_repeat))
             tries: list[InstanceResult] = []
             for repeat in range(first_repeat, first_repeat + self._package.problem.repeats):
                 done = await self._run(self._job(program, instance, stage, repeat))
@@ -280,13 +284,9 @@ class EvaluationService:
         for _ in range(_MOST_TRIES):
             if self._broken is not None:
                 raise self._broken
-            if key not in self._waiting:
-                recorded = self._cache.find(job, key)
-                if recorded is not None:
-                    return recorded
-                self._waiting[key] = asyncio.get_running_loop().create_future()
-                self._waiting[key].add_done_callback(_heard)
-                self._backend.submit(job)
+            recorded = self._begin(job, key)
+            if recorded is not None:
+                return recorded
             done = await asyncio.shield(self._waiting[key])
             fault = done.result.fault
             if fault is None or fault.kind is not FailureKind.INFRASTRUCTURE:
@@ -296,6 +296,18 @@ class EvaluationService:
             f"evaluating instance {job.instance.id!r} failed {_MOST_TRIES} times through no fault of the program: "
             f"{fault.message}; `thekla doctor` shows what this machine can do"
         )
+
+    def _begin(self, job: EvaluationJob, key: str = "") -> EvaluationDone | None:
+        """Have a job evaluated, unless that goes on already; what is known of it is returned."""
+        key = key or self._cache.key(job)
+        if key in self._waiting:
+            return None
+        recorded = self._cache.find(job, key)
+        if recorded is None and self._broken is None:
+            self._waiting[key] = asyncio.get_running_loop().create_future()
+            self._waiting[key].add_done_callback(_heard)
+            self._backend.submit(job)
+        return recorded
 
     async def _collect(self) -> None:
         """Take ended jobs from the backend, in a thread that only waits."""
