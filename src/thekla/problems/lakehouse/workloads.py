@@ -433,5 +433,5 @@ def _tiny(*, pools: int) -> Scene:
     )
     return Scene(
         trace=Trace(name="tiny", pipelines=pipelines),
-        params=Params(duration=30, ticks_per_second=100, num_pools=pools, cpus_per_pool=16, ram_gb_per_pool=240),
+        params=Params(duration=30, ticks_per_second=20, num_pools=pools, cpus_per_pool=16, ram_gb_per_pool=240),
     )
