@@ -141,6 +141,18 @@ def test_only_a_closed_run_of_the_same_problem_starts_another(runs: Path) -> Non
     assert len(list_runs(runs)) == 1
 
 
+def test_a_budget_that_the_seeds_alone_use_up_is_refused_before_the_start(runs: Path) -> None:
+    first = run(OPTIONS, runs=runs, observer=lambda progress: None)
+    with pytest.raises(ConfigError, match=r"the 1 seed programs of 'toy' are.*give at least --evaluations 2"):
+        run(OPTIONS.model_copy(update={"evaluations": 1}), runs=runs, observer=lambda progress: None)
+    least = OPTIONS.model_copy(update={"evaluations": 2})
+    searched = view(run(least, runs=runs, observer=lambda progress: None).run_id, runs)
+    assert [one.operator for one in searched.candidates] == ["seed", "constant"]
+    with pytest.raises(ConfigError, match=r"1 seed programs .* and the \d+ programs of --from are"):
+        run(least.model_copy(update={"from_run": first.run_id}), runs=runs, observer=lambda progress: None)
+    assert len(list_runs(runs)) == 2
+
+
 def test_a_run_is_not_resumed_by_another_evaluator(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(OPTIONS, runs=runs, observer=Interrupting("search"))

@@ -147,8 +147,13 @@ def started_of(
     imports: Sequence[Program] = (),
     imported_from: str = "",
 ) -> Started:
-    """What the first event of a run with these options says."""
+    """What the first event of a run with these options says.
+
+    Raises:
+        ConfigError: The options do not fit the problem, or each other.
+    """
     problem = package.problem
+    _refuse_short_budget(options, problem, imports)
     return Started(
         problem=ProblemRef(name=options.reference.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
@@ -200,6 +205,22 @@ def components_of(options: RunOptions) -> dict[str, Component]:
 def real_clock() -> Clock:
     """The machine's own clocks."""
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
+
+
+def _refuse_short_budget(options: RunOptions, problem: Problem, imports: Sequence[Program]) -> None:
+    """Refuse a run that would close before anything is proposed: seeds and imports count as evaluations, each once.
+
+    Raises:
+        ConfigError: They can use up the budget.
+    """
+    seeds = len({program.id for program in problem.seeds})
+    first = len({program.id for program in (*problem.seeds, *imports)})
+    if options.evaluations is not None and options.evaluations <= first:
+        imported = f" and the {first - seeds} programs of --from" if first > seeds else ""
+        raise ConfigError(
+            f"{options.evaluations} evaluations leave nothing to search: the {seeds} seed programs of "
+            f"{problem.name!r}{imported} are evaluated first and count; give at least --evaluations {first + 1}"
+        )
 
 
 def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:
