@@ -31,7 +31,8 @@ from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
-from thekla.search import Tuning, Weighed, needs_weighing
+from thekla.search import Hinted, Tuning, Weighed, needs_weighing
+from thekla.search.line import patience_within
 
 __all__ = [
     "build_generator",
@@ -119,18 +120,19 @@ def build_search(
 
 
 def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
-    """What selects, within an optimiser of constants if the journal says so.
+    """What selects, within an optimiser of constants and with the problem's hints if the journal says so.
 
     Where the first objective does not decide alone, it is told merits (`search.weighing`).
     """
     if needs_weighing(problem):
         return Weighed(lambda shown: build_tuned_strategy(components, shown, seed=seed), problem)
     strategy = build_strategy(components["strategy"], problem, seed=seed)
-    tuning = components.get("tuning")
-    if tuning is None:
-        return strategy
-    stream_seed = derive_seed(seed, "tuning")
-    return cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
+    if (tuning := components.get("tuning")) is not None:
+        stream_seed = derive_seed(seed, "tuning")
+        strategy = cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
+    if (hints := components.get("hints")) is not None:
+        strategy = cast(Strategy, _call(Hinted, "hints", strategy, problem, **hints.arguments))
+    return strategy
 
 
 def build_prompts(component: Component) -> PromptBuilder:
@@ -161,7 +163,7 @@ def started_of(
         measures=problem.measures,
         evaluator=package.evaluator_digest,
         instances={str(split): instances for split, instances in problem.instances.items()},
-        components=components_of(options),
+        components=components_of(options) | _hints(options, problem),
         seed=options.seed,
         budget=options.budget,
         in_flight=options.tickets_in_flight,
@@ -200,6 +202,21 @@ def components_of(options: RunOptions) -> dict[str, Component]:
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return components
+
+
+def _hints(options: RunOptions, problem: Problem) -> dict[str, Component]:
+    """The problem's hints as the journal names them.
+
+    They wait twice as long as `thekla` does: what it tries first, by itself, gets its time.
+    """
+    if not (options.hints and problem.hints.texts):
+        return {}
+    arguments: dict[str, Data] = {
+        "patience": 2 * patience_within(options.evaluations or 200),
+        **options.arguments_of("hints"),
+        "version": problem.hints.version,
+    }
+    return {"hints": Component(name=Hinted.name, version=Hinted.version, arguments=arguments)}
 
 
 def real_clock() -> Clock:

@@ -12,6 +12,7 @@ from thekla.core.values import Data, digest_of
 
 __all__ = [
     "ASK_TELL",
+    "HINTED",
     "IMPORT",
     "SEED",
     "TUNE",
@@ -31,6 +32,9 @@ INJECT = "inject"
 IMPORT = "import"
 ASK_TELL = "asktell"
 """The generator of runs whose answers come from outside: between two of them the run waits."""
+
+HINTED = "hinted"
+"""In the route of a ticket: how many hints of the problem's own list it carries."""
 
 TUNE = "tune"
 """Asks for the first parent with the numbers of `route["constants"]` as its literals (`core.literals`)."""

@@ -10,6 +10,7 @@ from thekla.search.evox import EvoX
 from thekla.search.funsearch import FunSearch
 from thekla.search.gepa import Gepa
 from thekla.search.greedy import Greedy
+from thekla.search.hinting import Hinted
 from thekla.search.islands import Islands
 from thekla.search.levi import Levi
 from thekla.search.mcts import TreeSearch
@@ -32,6 +33,7 @@ __all__ = [
     "FunSearch",
     "Gepa",
     "Greedy",
+    "Hinted",
     "Islands",
     "Levi",
     "Moead",
