@@ -440,7 +440,7 @@ def _leader(candidates: Iterable[CandidateView], settings: Started) -> Candidate
 def _failures(candidates: Iterable[CandidateView]) -> tuple[FailureCount, ...]:
     found: dict[tuple[FailureKind, str], list[float]] = {}
     for candidate in candidates:
-        if isinstance(candidate.outcome, Failed):
+        if isinstance(candidate.outcome, Failed) and candidate.outcome.kind is not FailureKind.NOTE:
             key = (candidate.outcome.kind, candidate.outcome.stage)
             found.setdefault(key, []).append(candidate.outcome.cost.cpu_s)
     counts = [

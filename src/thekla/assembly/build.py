@@ -31,7 +31,7 @@ from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
-from thekla.search import Hinted, Tuning, Weighed, needs_weighing
+from thekla.search import Hinted, Noted, Tuning, Weighed, needs_weighing
 from thekla.search.line import patience_within
 
 __all__ = [
@@ -120,7 +120,7 @@ def build_search(
 
 
 def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
-    """What selects, within an optimiser of constants and with the problem's hints if the journal says so.
+    """What selects, within an optimiser of constants and with hints and notes if the journal says so.
 
     Where the first objective does not decide alone, it is told merits (`search.weighing`).
     """
@@ -132,6 +132,8 @@ def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, 
         strategy = cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
     if (hints := components.get("hints")) is not None:
         strategy = cast(Strategy, _call(Hinted, "hints", strategy, problem, **hints.arguments))
+    if (notes := components.get("notes")) is not None:
+        strategy = cast(Strategy, _call(Noted, "notes", strategy, problem, **notes.arguments))
     return strategy
 
 
@@ -198,6 +200,16 @@ def components_of(options: RunOptions) -> dict[str, Component]:
     if options.tune:
         components["tuning"] = Component(
             name=Tuning.name, version=Tuning.version, arguments=_arguments(options, "tuning")
+        )
+    if options.notes_every is not None:
+        if options.generator_name != "rewrite" or options.prompts_name != "chat":
+            raise ConfigError(
+                f"notes_every is {options.notes_every}, but notes are written by a language model and read in prompts "
+                f"of `chat`; this run has the generator {options.generator_name!r} and prompts of "
+                f"{options.prompts_name!r}: give --model, or leave --notes-every out"
+            )
+        components["notes"] = Component(
+            name=Noted.name, version=Noted.version, arguments={"every": options.notes_every}
         )
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)

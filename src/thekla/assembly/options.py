@@ -48,6 +48,8 @@ class RunOptions(BaseModel):
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         hints: Whether the problem's own hints, if it has any, are switched on one by one where the search stands still.
+        notes_every: Outcomes after which a language model is asked for notes on the search, which later prompts show;
+            None asks for none.
         from_run: A closed run whose best programs start this one.
         readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
         tolerance: The share of the best score that may be given up for a simpler program.
@@ -84,6 +86,7 @@ class RunOptions(BaseModel):
     sandbox: str = "strict"
     tune: bool = False
     hints: bool = True
+    notes_every: Annotated[int, Field(ge=1)] | None = None
     from_run: str | None = None
     readable: bool = False
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01

@@ -85,6 +85,9 @@ def run(
             show_default="--hints",
         ),
     ] = None,
+    notes_every: Annotated[
+        int | None, typer.Option(min=1, help="Outcomes after which a model writes notes on the search.")
+    ] = None,
     from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
     readable: Annotated[
         bool | None,
@@ -142,6 +145,7 @@ def run(
         "sandbox": sandbox,
         "tune": tune,
         "hints": hints,
+        "notes_every": notes_every,
         "from_run": from_run,
         "readable": readable,
         "tolerance": tolerance,

@@ -14,6 +14,7 @@ from thekla.search.hinting import Hinted
 from thekla.search.islands import Islands
 from thekla.search.levi import Levi
 from thekla.search.mcts import TreeSearch
+from thekla.search.noting import Noted
 from thekla.search.openevolve import OpenEvolve
 from thekla.search.pareto import Moead, Nsga2
 from thekla.search.random_search import RandomSearch
@@ -37,6 +38,7 @@ __all__ = [
     "Islands",
     "Levi",
     "Moead",
+    "Noted",
     "Nsga2",
     "OpenEvolve",
     "RandomSearch",
