@@ -89,8 +89,8 @@ def test_a_run_whose_constants_are_tuned_is_resumed_as_if_it_had_not_stopped(run
 
 def test_a_run_under_constraints_ends_with_a_feasible_program(runs: Path) -> None:
     """The seed, at 1.0, violates the first; the second is on what is computed from the text."""
-    limits = ("first<=0.8", "complexity<=100")
-    options = OPTIONS.model_copy(update={"constraints": limits, "order": "lexicographic", "evaluations": 30})
+    limits = {"constraints": ("first<=0.8", "complexity<=100"), "order": "lexicographic"}
+    options = OPTIONS.model_copy(update={**limits, "strategy": "thekla", "evaluations": 30})
     whole = run(options, runs=runs, observer=lambda progress: None)
     seen = view(whole.run_id, runs)
     assert [str(one) for one in seen.settings.constraints] == ["first at most 0.8", "complexity at most 100"]
