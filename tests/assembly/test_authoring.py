@@ -77,7 +77,7 @@ def test_broken_problem_is_not_searched_unless_told(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match=r"skipped_failures.*--unaudited"):
         assembly.run(options(folder), runs=runs, observer=silent)
     assert assembly.list_runs(runs) == []
-    forced = options(folder).model_copy(update={"audited": False, "evaluations": 1})
+    forced = options(folder).model_copy(update={"audited": False, "evaluations": 3})
     assert assembly.run(forced, runs=runs, observer=silent).finished
 
 

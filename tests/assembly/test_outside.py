@@ -250,6 +250,7 @@ def test_a_teller_killed_at_any_instant_loses_no_answer_and_repeats_none(runs: P
     """Twelve tellers, killed after 0.3 to 3 s; then each answer is told again, and counts once."""
     name = begin(runs, evaluations=13)
     file = tmp_path / "program.py"
+    killed = 0
     for number in range(12):
         (ticket,) = asked(name, runs, again=True)
         file.write_text(program(0.5 - number / 100).text)
@@ -258,9 +259,10 @@ def test_a_teller_killed_at_any_instant_loses_no_answer_and_repeats_none(runs: P
             teller.wait(timeout=0.3 + number / 4.5)
         except subprocess.TimeoutExpired:
             os.kill(teller.pid, signal.SIGKILL)
-            teller.wait()
+            killed += teller.wait() == -signal.SIGKILL
         heard = told(name, ticket, Reply(by="me", program=read_program(file)), runs)
         assert heard.state.evaluations == number + 2
+    assert killed > 0
     assert state(name, runs).status == "closed"
     resume(name, runs=runs, workers=1, observer=silent)
 

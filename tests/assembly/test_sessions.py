@@ -89,8 +89,8 @@ def test_a_run_whose_constants_are_tuned_is_resumed_as_if_it_had_not_stopped(run
 
 def test_a_run_under_constraints_ends_with_a_feasible_program(runs: Path) -> None:
     """The seed, at 1.0, violates the first; the second is on what is computed from the text."""
-    limits = ("first<=0.8", "complexity<=100")
-    options = OPTIONS.model_copy(update={"constraints": limits, "order": "lexicographic", "evaluations": 30})
+    limits = {"constraints": ("first<=0.8", "complexity<=100"), "order": "lexicographic"}
+    options = OPTIONS.model_copy(update={**limits, "strategy": "thekla", "evaluations": 30})
     whole = run(options, runs=runs, observer=lambda progress: None)
     seen = view(whole.run_id, runs)
     assert [str(one) for one in seen.settings.constraints] == ["first at most 0.8", "complexity at most 100"]
@@ -139,6 +139,18 @@ def test_only_a_closed_run_of_the_same_problem_starts_another(runs: Path) -> Non
     with pytest.raises(ConfigError, match="of problem 'toy', not 'lakehouse'"):
         run(RunOptions(problem="lakehouse", from_run=row.run_id), runs=runs, observer=lambda progress: None)
     assert len(list_runs(runs)) == 1
+
+
+def test_a_budget_that_the_seeds_alone_use_up_is_refused_before_the_start(runs: Path) -> None:
+    first = run(OPTIONS, runs=runs, observer=lambda progress: None)
+    with pytest.raises(ConfigError, match=r"the 1 seed programs of 'toy' are.*give at least --evaluations 2"):
+        run(OPTIONS.model_copy(update={"evaluations": 1}), runs=runs, observer=lambda progress: None)
+    least = OPTIONS.model_copy(update={"evaluations": 2})
+    searched = view(run(least, runs=runs, observer=lambda progress: None).run_id, runs)
+    assert [one.operator for one in searched.candidates] == ["seed", "constant"]
+    with pytest.raises(ConfigError, match=r"1 seed programs .* and the \d+ programs of --from are"):
+        run(least.model_copy(update={"from_run": first.run_id}), runs=runs, observer=lambda progress: None)
+    assert len(list_runs(runs)) == 2
 
 
 def test_a_run_is_not_resumed_by_another_evaluator(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

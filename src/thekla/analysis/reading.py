@@ -28,7 +28,7 @@ from thekla.core.journal import (
 from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
-from thekla.core.run import ASK_TELL, IMPORT, SEED, Spending
+from thekla.core.run import ASK_TELL, HINTED, IMPORT, SEED, Spending
 
 __all__ = [
     "CandidateView",
@@ -69,6 +69,7 @@ class CandidateView:
     counted: bool
     evaluation: int
     outcome: Outcome
+    hinted: bool = False  # whether its ticket carried hints of the problem's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,6 +344,7 @@ class _Fold:
                 counted=told.counted,
                 evaluation=self.counted,
                 outcome=told.outcome,
+                hinted=bool(asked and asked.route.get(HINTED)),
             )
         )
 
@@ -438,7 +440,7 @@ def _leader(candidates: Iterable[CandidateView], settings: Started) -> Candidate
 def _failures(candidates: Iterable[CandidateView]) -> tuple[FailureCount, ...]:
     found: dict[tuple[FailureKind, str], list[float]] = {}
     for candidate in candidates:
-        if isinstance(candidate.outcome, Failed):
+        if isinstance(candidate.outcome, Failed) and candidate.outcome.kind is not FailureKind.NOTE:
             key = (candidate.outcome.kind, candidate.outcome.stage)
             found.setdefault(key, []).append(candidate.outcome.cost.cpu_s)
     counts = [

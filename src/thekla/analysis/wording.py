@@ -195,6 +195,11 @@ def _caveats(
             f"People turned the search while it ran, {len(view.steered)} time(s), and put in {len(last.injected)} "
             "program(s) of their own; it is no sample of what the strategy does alone."
         )
+    if (hinted := next((one.ticket for one in view.candidates if one.hinted), None)) is not None:
+        yield (
+            f"From ticket {hinted} on, where the search stood still, it was given hints of the problem's own; an idea "
+            "that they name is not the search's."
+        )
     yield from _gap(view, steps, gaps)
     if best is not None and split is not None:
         standing = best.standings[split]

@@ -31,7 +31,8 @@ from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
-from thekla.search import Tuning, Weighed, needs_weighing
+from thekla.search import Hinted, Noted, Tuning, Weighed, needs_weighing
+from thekla.search.line import patience_within
 
 __all__ = [
     "build_generator",
@@ -119,18 +120,21 @@ def build_search(
 
 
 def build_tuned_strategy(components: Mapping[str, Component], problem: Problem, *, seed: int) -> Strategy:
-    """What selects, within an optimiser of constants if the journal says so.
+    """What selects, within an optimiser of constants and with hints and notes if the journal says so.
 
     Where the first objective does not decide alone, it is told merits (`search.weighing`).
     """
     if needs_weighing(problem):
         return Weighed(lambda shown: build_tuned_strategy(components, shown, seed=seed), problem)
     strategy = build_strategy(components["strategy"], problem, seed=seed)
-    tuning = components.get("tuning")
-    if tuning is None:
-        return strategy
-    stream_seed = derive_seed(seed, "tuning")
-    return cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
+    if (tuning := components.get("tuning")) is not None:
+        stream_seed = derive_seed(seed, "tuning")
+        strategy = cast(Strategy, _call(Tuning, "tuning", strategy, problem, seed=stream_seed, **tuning.arguments))
+    if (hints := components.get("hints")) is not None:
+        strategy = cast(Strategy, _call(Hinted, "hints", strategy, problem, **hints.arguments))
+    if (notes := components.get("notes")) is not None:
+        strategy = cast(Strategy, _call(Noted, "notes", strategy, problem, **notes.arguments))
+    return strategy
 
 
 def build_prompts(component: Component) -> PromptBuilder:
@@ -147,8 +151,13 @@ def started_of(
     imports: Sequence[Program] = (),
     imported_from: str = "",
 ) -> Started:
-    """What the first event of a run with these options says."""
+    """What the first event of a run with these options says.
+
+    Raises:
+        ConfigError: The options do not fit the problem, or each other.
+    """
     problem = package.problem
+    _refuse_short_budget(options, problem, imports)
     return Started(
         problem=ProblemRef(name=options.reference.name, suite=problem.suite, arguments=options.reference.arguments),
         problem_version=problem.version,
@@ -156,7 +165,7 @@ def started_of(
         measures=problem.measures,
         evaluator=package.evaluator_digest,
         instances={str(split): instances for split, instances in problem.instances.items()},
-        components=components_of(options),
+        components=components_of(options) | _hints(options, problem),
         seed=options.seed,
         budget=options.budget,
         in_flight=options.tickets_in_flight,
@@ -192,14 +201,55 @@ def components_of(options: RunOptions) -> dict[str, Component]:
         components["tuning"] = Component(
             name=Tuning.name, version=Tuning.version, arguments=_arguments(options, "tuning")
         )
+    if options.notes_every is not None:
+        if options.generator_name != "rewrite" or options.prompts_name != "chat":
+            raise ConfigError(
+                f"notes_every is {options.notes_every}, but notes are written by a language model and read in prompts "
+                f"of `chat`; this run has the generator {options.generator_name!r} and prompts of "
+                f"{options.prompts_name!r}: give --model, or leave --notes-every out"
+            )
+        components["notes"] = Component(
+            name=Noted.name, version=Noted.version, arguments={"every": options.notes_every}
+        )
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return components
 
 
+def _hints(options: RunOptions, problem: Problem) -> dict[str, Component]:
+    """The problem's hints as the journal names them.
+
+    They wait twice as long as `thekla` does: what it tries first, by itself, gets its time.
+    """
+    if not (options.hints and problem.hints.texts):
+        return {}
+    arguments: dict[str, Data] = {
+        "patience": 2 * patience_within(options.evaluations or 200),
+        **options.arguments_of("hints"),
+        "version": problem.hints.version,
+    }
+    return {"hints": Component(name=Hinted.name, version=Hinted.version, arguments=arguments)}
+
+
 def real_clock() -> Clock:
     """The machine's own clocks."""
     return Clock(now_s=time.time, monotonic_s=time.monotonic)
+
+
+def _refuse_short_budget(options: RunOptions, problem: Problem, imports: Sequence[Program]) -> None:
+    """Refuse a run that would close before anything is proposed: seeds and imports count as evaluations, each once.
+
+    Raises:
+        ConfigError: They can use up the budget.
+    """
+    seeds = len({program.id for program in problem.seeds})
+    first = len({program.id for program in (*problem.seeds, *imports)})
+    if options.evaluations is not None and options.evaluations <= first:
+        imported = f" and the {first - seeds} programs of --from" if first > seeds else ""
+        raise ConfigError(
+            f"{options.evaluations} evaluations leave nothing to search: the {seeds} seed programs of "
+            f"{problem.name!r}{imported} are evaluated first and count; give at least --evaluations {first + 1}"
+        )
 
 
 def _objectives(problem: Problem, options: RunOptions) -> tuple[Objective, ...]:

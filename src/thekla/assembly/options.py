@@ -20,7 +20,7 @@ from thekla.core.values import Data
 
 __all__ = ["Part", "RunOptions", "load_options", "located"]
 
-Part = Literal["problem", "strategy", "generator", "prompts", "tuning"]
+Part = Literal["problem", "strategy", "generator", "prompts", "tuning", "hints"]
 Plain = bool | int | float | str
 
 _READERS = frozenset({"agent", "rewrite", ASK_TELL})  # generators that read prose
@@ -47,6 +47,9 @@ class RunOptions(BaseModel):
         in_flight: Tickets that are out at once; part of what the run is; 1 if the answers come from outside.
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
+        hints: Whether the problem's own hints, if it has any, are switched on one by one where the search stands still.
+        notes_every: Outcomes after which a language model is asked for notes on the search, which later prompts show;
+            None asks for none.
         from_run: A closed run whose best programs start this one.
         readable: Whether simpler programs are preferred: `complexity` (syntax-tree nodes) becomes a further objective.
         tolerance: The share of the best score that may be given up for a simpler program.
@@ -82,6 +85,8 @@ class RunOptions(BaseModel):
     in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
     sandbox: str = "strict"
     tune: bool = False
+    hints: bool = True
+    notes_every: Annotated[int, Field(ge=1)] | None = None
     from_run: str | None = None
     readable: bool = False
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01

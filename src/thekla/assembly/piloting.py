@@ -117,9 +117,8 @@ def _trial(options: RunOptions, runs: Path | None, observer: Observer) -> Trial:
         run(options, runs=runs, observer=watching)
     seen = view(watching.run_id, runs)
     answers = [one for one in seen.candidates if one.operator not in (SEED, IMPORT)]
-    failed = [
-        one for one in answers if isinstance(one.outcome, Failed) and one.outcome.kind is not FailureKind.DUPLICATE
-    ]
+    no_fault = (FailureKind.DUPLICATE, FailureKind.NOTE)
+    failed = [one for one in answers if isinstance(one.outcome, Failed) and one.outcome.kind not in no_fault]
     price = price_of_improvement(seen)
     ledger = seen.ledger
     return Trial(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from thekla.core.journal import Answered, Asked, ToldFact, payload_of, program_blob, program_from_blob
 from thekla.core.program import Program, ProgramId
-from thekla.core.run import IMPORT, INJECT, SEED, TUNE
+from thekla.core.run import IMPORT, INJECT, NOTE, SEED, TUNE
 from thekla.core.values import Data
 from thekla.generation.replay import RecordedAnswer
 from thekla.storage import RunFile
@@ -15,7 +15,7 @@ from thekla.storage import RunFile
 __all__ = ["answers_in", "copy_evaluations", "kept_answers", "write_answers"]
 
 _KEY = "replay"
-_NOT_ANSWERS = frozenset({SEED, IMPORT, INJECT, TUNE})
+_NOT_ANSWERS = frozenset({SEED, IMPORT, INJECT, NOTE, TUNE})
 
 
 def answers_in(store: RunFile) -> Sequence[RecordedAnswer]:

@@ -39,7 +39,7 @@ from thekla.evaluation.service import EvaluationService
 from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.llm import Book, Caps, Models
-from thekla.search import Weighed
+from thekla.search import Hinted, Noted, Weighed
 from thekla.search.ranked import RankedStrategy
 from thekla.steering import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
 from thekla.storage import RunFile, RunsFolder, runs_folder
@@ -115,7 +115,8 @@ def run(
 
 def _warn_of_idle_settings(strategy: Strategy, options: RunOptions) -> None:
     """Say which settings of the strategy would never act within the budget of evaluations."""
-    strategy = strategy.inner if isinstance(strategy, Weighed) else strategy
+    while isinstance(strategy, Hinted | Noted | Weighed):
+        strategy = strategy.inner
     if isinstance(strategy, RankedStrategy) and options.evaluations is not None:
         for reason in strategy.idle_within(options.evaluations):
             _LOGGER.warning("%s: %s", options.strategy, reason)

@@ -77,6 +77,17 @@ def run(
     tune: Annotated[
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
+    hints: Annotated[
+        bool | None,
+        typer.Option(
+            "--hints/--no-hints",
+            help="Show the problem's own hints, one by one, when the search stands still.",
+            show_default="--hints",
+        ),
+    ] = None,
+    notes_every: Annotated[
+        int | None, typer.Option(min=1, help="Outcomes after which a model writes notes on the search.")
+    ] = None,
     from_run: Annotated[str | None, typer.Option("--from", help="Start from the archive of a closed run.")] = None,
     readable: Annotated[
         bool | None,
@@ -133,6 +144,8 @@ def run(
         "in_flight": in_flight,
         "sandbox": sandbox,
         "tune": tune,
+        "hints": hints,
+        "notes_every": notes_every,
         "from_run": from_run,
         "readable": readable,
         "tolerance": tolerance,

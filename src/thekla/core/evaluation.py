@@ -34,6 +34,7 @@ class FailureKind(StrEnum):
     """Why a candidate has no score."""
 
     NO_PROGRAM = "no_program"  # the generator's answer holds no program
+    NOTE = "note"  # none was asked for: the answer is a note, and its words are the message
     SYNTAX = "syntax"  # does not parse
     INTERFACE = "interface"  # a function of the interface is missing or has another signature
     DUPLICATE = "duplicate"  # the run has evaluated this very text before, or one that decides alike

@@ -17,6 +17,7 @@ __all__ = [
     "Constraint",
     "Field",
     "Function",
+    "Hints",
     "Instance",
     "Interface",
     "Measure",
@@ -248,6 +249,29 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hints:
+    """What those who know a problem would tell a search that is stuck, the most general first.
+
+    Hints cost novelty, so none is given before the search stands still, and then one at a time (`search.hinting`).
+
+    Args:
+        version: Grows with every change of the list; a run goes on with the version that it began with.
+
+    Raises:
+        ValueError: A hint is empty, or there are hints and no version.
+    """
+
+    version: str = ""
+    texts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(text.strip() for text in self.texts):
+            raise ValueError("a hint is empty; leave it out")
+        if self.texts and not self.version:
+            raise ValueError('there are hints without a version; give them one, as in version = "1"')
+
+
+@dataclass(frozen=True, kw_only=True)
 class Instance:
     """One trace or workload, named; the referee alone can make or load its content.
 
@@ -327,6 +351,7 @@ class Problem:
             an instance is the mean.
         constraints: All of them hold for a feasible program, and feasible programs come first.
         order: What a strategy for one objective makes of several.
+        hints: Shown to generators one by one, where a search stands still.
 
     Raises:
         ValueError: No objective, no seed, no train instance, an instance in two splits, less than one repeat, or a
@@ -350,6 +375,7 @@ class Problem:
     repeats: int = 1
     constraints: tuple[Constraint, ...] = ()
     order: Order = "first"
+    hints: Hints = field(default_factory=Hints)
 
     def __post_init__(self) -> None:
         if self.repeats < 1:

@@ -72,7 +72,7 @@ class Tally:
         """Take in an outcome."""
         if isinstance(told.outcome, Failed):
             self.duplicates += told.outcome.kind is FailureKind.DUPLICATE
-            self.failures += told.outcome.kind is not FailureKind.DUPLICATE
+            self.failures += told.outcome.kind not in (FailureKind.DUPLICATE, FailureKind.NOTE)
             self.quarantined += told.outcome.kind is FailureKind.QUARANTINED
             return
         score = told.outcome.scores[self.objective.name]

@@ -12,7 +12,9 @@ from thekla.core.values import Data, digest_of
 
 __all__ = [
     "ASK_TELL",
+    "HINTED",
     "IMPORT",
+    "NOTE",
     "SEED",
     "TUNE",
     "Completion",
@@ -31,6 +33,12 @@ INJECT = "inject"
 IMPORT = "import"
 ASK_TELL = "asktell"
 """The generator of runs whose answers come from outside: between two of them the run waits."""
+
+HINTED = "hinted"
+"""In the route of a ticket: how many hints of the problem's own list it carries."""
+
+NOTE = "note"
+"""Asks for words on the search so far, and not for a program."""
 
 TUNE = "tune"
 """Asks for the first parent with the numbers of `route["constants"]` as its literals (`core.literals`)."""
@@ -146,6 +154,7 @@ class Proposal:
         program: The program it amounts to, or None with the `reason`.
         operator: The edit that was made, in the generator's own words.
         generator: Which component answered, as `name@version`.
+        note: Whether words were asked for, and the `reason` is them.
         exhausted: The cap of the budget that left no room for another call; the search ends with it.
     """
 
@@ -155,6 +164,7 @@ class Proposal:
     generator: str
     reason: str = ""
     exhausted: str = ""
+    note: bool = False
     spending: Spending = field(default_factory=Spending, compare=False)
 
     def __post_init__(self) -> None:

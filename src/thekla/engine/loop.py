@@ -192,15 +192,15 @@ class Engine:
     async def _evaluate(
         self, proposal: Proposal, known: int = 0, cutoff: Cutoff | None = None
     ) -> tuple[Proposal, Outcome]:
-        """`known` outcomes had been told when the ticket was asked: only those can have a twin of the program, so
-        that who is a duplicate does not depend on who is evaluated first."""
+        """Only the first `known` outcomes can have a twin of it, so that it does not matter who is evaluated first."""
 
         def twin(behaviour: str) -> CandidateId | None:
             order, candidate = self._behaviours.get(behaviour, (known, None))
             return candidate if order < known else None
 
         if proposal.program is None:
-            return proposal, Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message=proposal.reason)
+            kind = FailureKind.NOTE if proposal.note else FailureKind.NO_PROGRAM
+            return proposal, Failed(kind=kind, stage="answer", message=proposal.reason)
         return proposal, await self._parts.evaluator.evaluate(proposal.program, twin=twin, cutoff=cutoff)
 
     async def _tell_next(self) -> None:

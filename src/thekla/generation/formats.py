@@ -10,7 +10,7 @@ from thekla.core.run import Prompt, Section
 from thekla.llm import ModelSettings
 from thekla.prompting import estimate_tokens
 
-__all__ = ["answer_section", "format_for", "repair_prompt"]
+__all__ = ["answer_section", "format_for", "note_section", "repair_prompt"]
 
 _SHORT_LINES = 120  # a shorter program is written whole: edits save little and miss more
 _ENOUGH_ANSWERS = 6  # answers of which half were unusable before the format falls back
@@ -64,6 +64,17 @@ def answer_section(form: str, problem: Problem) -> Section:
     functions = " and ".join(f"`{one.name}`" for one in problem.interface.functions if one.required)
     text = (
         f"## Your answer\n{_FORMATS[form]}\nThe program must define {functions}; write it so that people can read it."
+    )
+    return Section(name="answer", text=text, tokens=estimate_tokens(text))
+
+
+def note_section() -> Section:
+    """The last section of a prompt that asks for a note."""
+    text = (
+        "## Your answer\nWrite no program now. Write notes for those who will change the program next, in at most 150 "
+        "words: which ideas made it better and why, which did not and need not be tried again, and which have not been "
+        "tried yet. Keep what still holds of the notes above, if there are any; say nothing that the outcomes do not "
+        "show."
     )
     return Section(name="answer", text=text, tokens=estimate_tokens(text))
 

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from thekla.core.problem import Problem
 from thekla.core.program import Program
-from thekla.core.run import Completion, Prompt, Proposal, Spending, Ticket
+from thekla.core.run import NOTE, Completion, Prompt, Proposal, Spending, Ticket
 from thekla.core.values import Data
 from thekla.generation.edits import Edited, Unusable, read_answer
-from thekla.generation.formats import answer_section, format_for, repair_prompt
+from thekla.generation.formats import answer_section, format_for, note_section, repair_prompt
 from thekla.llm import (
     REAL_TIME,
     Ensemble,
@@ -32,6 +32,7 @@ Plain: TypeAlias = bool | int | float | str
 
 _LONGER = 2  # an answer that was cut off gets this many times the room, once
 _LONGEST_TOKENS = 128_000
+_LONGEST_NOTE = 2_000  # characters: it is in every prompt from then on
 _WITHOUT_TEXT = {
     "refusal": "the model refused to answer",
     "content_filter": "the provider's filter stopped the answer",
@@ -99,10 +100,12 @@ class Rewriter:
     def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
         """The prompt with the form of the answer at its end, as the model of this ticket is asked for it."""
         member = self._member(ticket, prompt, seed)
+        if ticket.operator == NOTE:
+            return _asking_for_note(prompt)
         return _finished(problem, prompt, format_for(member.settings, _parent_of(ticket), prompt))
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
-        """What the model makes of the parent.
+        """What the model makes of the parent, or its note if the ticket asks for one.
 
         Raises:
             ModelFault: No model can be asked until somebody acts: the run stops, and can be resumed.
@@ -113,6 +116,8 @@ class Rewriter:
         asked = _Asked()
         with within(self._deadline_s, self._clock):
             try:
+                if ticket.operator == NOTE:
+                    return await self._note(member, prompt, seed, asked)
                 read = await self._read(problem, parent, prompt, form, member, seed, asked)
             except ModelFault as fault:
                 if fault.ends_the_run:
@@ -141,6 +146,14 @@ class Rewriter:
             answer = await self._ask(repairer, second, seed + 1 + number, asked)
             read = _read_completion(answer, parent, problem)
         return read
+
+    async def _note(self, member: Member, prompt: Prompt, seed: int, asked: _Asked) -> Proposal:
+        """The words of a model on the search so far."""
+        answer = await self._ask(member, _asking_for_note(prompt), seed, asked)
+        words = answer.text.strip()[:_LONGEST_NOTE]
+        reason = words or _WITHOUT_TEXT.get(answer.stop_reason, "the model sent an empty answer")
+        made = self._made(None, reason, [NOTE, member.settings.name], asked, {"form": NOTE})
+        return replace(made, note=bool(words))
 
     async def _ask(self, member: Member, prompt: Prompt, seed: int, asked: _Asked) -> Completion:
         """An answer, asked for once more with more room if it was cut off."""
@@ -200,6 +213,10 @@ def _parent_of(ticket: Ticket) -> Program:
 
 def _finished(problem: Problem, prompt: Prompt, form: str) -> Prompt:
     return Prompt(sections=(*prompt.sections, answer_section(form, problem)))
+
+
+def _asking_for_note(prompt: Prompt) -> Prompt:
+    return Prompt(sections=(*prompt.sections, note_section()))
 
 
 def _read_completion(answer: Completion, parent: Program, problem: Problem) -> Edited | Unusable:

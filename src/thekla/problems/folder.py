@@ -23,6 +23,10 @@
     program = "seeds/fifo.py"      # left out for an oracle, and where the package brings the program
     description = "first in, first out"
 
+    [hints]                        # for a search that stands still, one by one; see `core.problem.Hints`
+    version = "1"
+    texts = ["the most general hint", "a plainer one"]
+
     [published."name of a rung"]   # figures of others
     value = 83.77
     source = "where it stands, and on what it was measured"
@@ -46,7 +50,7 @@ from typing import Any
 
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.evaluation import Limits
-from thekla.core.problem import Baseline, Measure, Objective
+from thekla.core.problem import Baseline, Hints, Measure, Objective
 from thekla.core.program import Program
 from thekla.core.values import digest_of
 
@@ -106,6 +110,12 @@ class ProblemFolder:
     def measures(self) -> tuple[Measure, ...]:
         """All measures, in the order of the file."""
         return tuple(Measure(**each) for each in self.data.get("measures", ()))
+
+    @property
+    def hints(self) -> Hints:
+        """The hints, none if the file lists none."""
+        row = self.data.get("hints", {})
+        return Hints(**{**row, "texts": tuple(row.get("texts", ()))})
 
     def baselines(self, suite: str, brought: Mapping[str, Program] = MappingProxyType({})) -> tuple[Baseline, ...]:
         """The ladder of a suite, weakest first; one that the file does not know has all rungs.

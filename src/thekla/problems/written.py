@@ -167,6 +167,7 @@ class WrittenPackage(FolderPackage, Generic[W]):
                 measures=self.folder.measures,
                 vocabulary=Vocabulary(blocks=tuple(Block(**each) for each in self.folder.data.get("vocabulary", ()))),
                 published=self.folder.published(self._suite),
+                hints=self.folder.hints,
             )
         except KeyError as error:
             raise ProblemError(

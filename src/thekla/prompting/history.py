@@ -18,7 +18,7 @@ _PREFIX = 12  # hexadecimal digits of a program id: a chance of 1e-9 of one coll
 _MOST_TRIED = 256  # remembered children of one program
 _MOST_SETBACKS = 64  # remembered ways in which the children of one program failed
 _MESSAGE = 200  # characters of a message or of an instance's feedback
-_NOT_TRIED = frozenset({FailureKind.INFRASTRUCTURE, FailureKind.DUPLICATE})
+_NOT_TRIED = frozenset({FailureKind.INFRASTRUCTURE, FailureKind.DUPLICATE, FailureKind.NOTE})
 _NOT_ITS_FAULT = _NOT_TRIED | {FailureKind.OUTRACED}  # which ran, and was not good enough
 
 

@@ -10,9 +10,11 @@ from thekla.search.evox import EvoX
 from thekla.search.funsearch import FunSearch
 from thekla.search.gepa import Gepa
 from thekla.search.greedy import Greedy
+from thekla.search.hinting import Hinted
 from thekla.search.islands import Islands
 from thekla.search.levi import Levi
 from thekla.search.mcts import TreeSearch
+from thekla.search.noting import Noted
 from thekla.search.openevolve import OpenEvolve
 from thekla.search.pareto import Moead, Nsga2
 from thekla.search.random_search import RandomSearch
@@ -32,9 +34,11 @@ __all__ = [
     "FunSearch",
     "Gepa",
     "Greedy",
+    "Hinted",
     "Islands",
     "Levi",
     "Moead",
+    "Noted",
     "Nsga2",
     "OpenEvolve",
     "RandomSearch",

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from random import Random
 
 from thekla.core.evaluation import Failed, FailureKind
-from thekla.core.problem import Problem, Split
+from thekla.core.problem import Problem
 from thekla.core.run import SEED, Ticket, Told
 from thekla.core.values import Data
 from thekla.search.distance import Outline, jaccard, outline
 from thekla.search.elites import Elite
 from thekla.search.front import InstanceFront
-from thekla.search.line import Line
-from thekla.search.ranked import RankedStrategy, planted
+from thekla.search.line import Line, patience_within
+from thekla.search.ranked import RankedStrategy, planted, used_budget
 from thekla.search.settings import at_least
 from thekla.search.tactics import TACTICS, TacticBandit
 
@@ -71,7 +71,7 @@ class Thekla(RankedStrategy):
     ) -> None:
         super().__init__(problem, seed=seed)
         at_least(1, evaluations=evaluations)
-        self._patience = min(60, max(16, round(0.08 * evaluations)))
+        self._patience = patience_within(evaluations)
         self._second_line = second_line
         self._tactics = TacticBandit() if tactics else None
         self._complement = complement
@@ -117,7 +117,7 @@ class Thekla(RankedStrategy):
         number = told.ticket.route.get("line")
         line = self._lines.get(number) if isinstance(number, int) else None
         before = line.head if line is not None else None
-        counts = number != self._roles.get(_MAIN) or _is_evaluation(told)
+        counts = number != self._roles.get(_MAIN) or used_budget(told)
         if (
             line is not None
             and line.offer(elite, new=not duplicate, counts=counts)
@@ -232,8 +232,3 @@ class Thekla(RankedStrategy):
         if self._suppress and self._removed:
             quoted = "\n".join(f"    {text}" for text in self._removed)
             yield f"Taking these lines out was an improvement; do not bring them back:\n{quoted}"
-
-
-def _is_evaluation(told: Told) -> bool:
-    """Whether the outcome used the budget: a program that no check stopped before the train split."""
-    return not (isinstance(told.outcome, Failed) and told.outcome.stage != Split.TRAIN)

@@ -6,9 +6,14 @@ from collections import deque
 
 from thekla.search.elites import Elite
 
-__all__ = ["Line"]
+__all__ = ["Line", "patience_within"]
 
 _WORTHWHILE = 0.01  # relative improvement below which a line counts as standing still
+
+
+def patience_within(evaluations: int) -> int:
+    """Outcomes that a line may stand still for: 8 % of the budget of evaluations, between 16 and 60."""
+    return min(60, max(16, round(0.08 * evaluations)))
 
 
 class Line:

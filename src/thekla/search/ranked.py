@@ -7,20 +7,25 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import ClassVar
 
-from thekla.core.evaluation import Outcome
-from thekla.core.problem import Problem
+from thekla.core.evaluation import Failed, Outcome
+from thekla.core.problem import Problem, Split
 from thekla.core.program import Candidate
 from thekla.core.rng import stream
 from thekla.core.run import IMPORT, SEED, Ticket, Told
 from thekla.core.values import Data
 from thekla.search.elites import Elite, Ranking, elite_of
 
-__all__ = ["RankedStrategy", "candidates_of", "planted"]
+__all__ = ["RankedStrategy", "candidates_of", "planted", "used_budget"]
 
 
 def planted(told: Told) -> bool:
     """Whether the candidate is a starting point that the strategy did not ask for."""
     return told.ticket.operator in (SEED, IMPORT)
+
+
+def used_budget(told: Told) -> bool:
+    """Whether the outcome used the budget: a program that no check stopped before the train split."""
+    return not (isinstance(told.outcome, Failed) and told.outcome.stage != Split.TRAIN)
 
 
 def candidates_of(elites: Sequence[Elite], *, but: Elite) -> tuple[Candidate, ...]:

@@ -14,7 +14,7 @@ from thekla.core.problem import Problem
 from thekla.core.program import Candidate, CandidateId, ProgramId
 from thekla.core.protocols import BlobStore, Generator, PromptBuilder, Strategy
 from thekla.core.rng import derive_seed
-from thekla.core.run import INJECT, TUNE, Prompt, Proposal, Section, Ticket, Told
+from thekla.core.run import INJECT, NOTE, TUNE, Prompt, Proposal, Section, Ticket, Told
 
 __all__ = ["Helm", "SteeredGenerator", "SteeredPrompts", "SteeredStrategy"]
 
@@ -103,8 +103,8 @@ class SteeredStrategy:
         return self._inner.best(k)
 
     def _turned(self, ticket: Ticket) -> Ticket:
-        """The ticket as people want it; trials of constants are left alone."""
-        if ticket.operator == TUNE:
+        """The ticket as people want it; trials of constants and notes are left alone."""
+        if ticket.operator in (TUNE, NOTE):
             return ticket
         injected = self._helm.next_injected()
         if injected is not None:

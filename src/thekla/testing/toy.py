@@ -17,6 +17,7 @@ from thekla.core.evaluation import FailureKind, Fault, InstanceResult, Limits
 from thekla.core.problem import (
     Baseline,
     Function,
+    Hints,
     Instance,
     Interface,
     Measure,
@@ -37,6 +38,7 @@ _OPTIMUM = (0.37, 4.2, 11.0, 0.08, 1.9)
 _WEIGHTS = (1.0, 2.0, 4.0, 1.0, 2.0)
 _SEED = Program.from_text("def answer():\n    return [1.0, 1.0, 1.0, 1.0, 1.0]\n")
 _BASELINE = Program.from_text("def answer():\n    return [0.5, 4.0, 10.0, 0.1, 2.0]\n")
+_HINTS = Hints(version="7", texts=("vary one number at a time", "the third number is the largest"))
 
 
 def ridge_score(x: Sequence[float], *, scale: float = 1.0) -> float:
@@ -54,6 +56,7 @@ class ToyPackage:
         self.suites = {
             "default": "instances whose optimum differs by a factor",
             "single": "one train instance and no stage before it, so that an evaluation is one guest",
+            "hinted": "as single, and with hints for a search that stands still",
         }
         if suite not in self.suites:
             raise ConfigError(f"the toy problem has no suite {suite!r}; it has {', '.join(self.suites)}")
@@ -80,6 +83,7 @@ class ToyPackage:
                 Split.VALIDATION: (_instance("x0.9", Split.VALIDATION),),
             },
             stages=stages if suite == "default" else (),
+            hints=_HINTS if suite == "hinted" else Hints(),
             measures=(Measure(name="first", unit="1", low=0.0, high=2.0, archive=True),),
         )
 
