@@ -6,7 +6,7 @@ suite `public` does, as the published loop did. One run takes about four minutes
     python benchmarks/discovery.py --runs /tmp/runs                # all of them
     python benchmarks/discovery.py --runs /tmp/runs --only seed-0 random --json
 
-Names: seed-0 to seed-4 (the demo's strategy), tuned-N (constants by an optimiser as well), islands-N, random, greedy,
+Names: seed-0 to seed-4 (the demo's strategy), tuned-N (constants by an optimiser as well), thekla-N, random, greedy,
 sampling, on-the-ten, default.
 """
 
@@ -26,14 +26,14 @@ from thekla.core.values import Data
 
 EVALUATIONS, IN_FLIGHT = 150, 12  # as in the demo
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    **{f"seed-{seed}": {"suite": "siblings", "strategy": "thekla", "seed": seed} for seed in range(5)},
-    **{f"tuned-{seed}": {"suite": "siblings", "strategy": "thekla", "tune": True, "seed": seed} for seed in range(5)},
-    **{f"islands-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
+    **{f"seed-{seed}": {"suite": "siblings", "strategy": "islands", "seed": seed} for seed in range(5)},
+    **{f"tuned-{seed}": {"suite": "siblings", "strategy": "islands", "tune": True, "seed": seed} for seed in range(5)},
+    **{f"thekla-{seed}": {"suite": "siblings", "strategy": "thekla", "seed": seed} for seed in range(5)},
     "random": {"suite": "siblings", "strategy": "random", "seed": 0},
     "greedy": {"suite": "siblings", "strategy": "greedy", "seed": 0},
     "sampling": {"suite": "siblings", "strategy": "sampling", "seed": 0},
-    "on-the-ten": {"suite": "public", "strategy": "thekla", "seed": 0},
-    "default": {"suite": "default", "strategy": "thekla", "seed": 0},
+    "on-the-ten": {"suite": "public", "strategy": "islands", "seed": 0},
+    "default": {"suite": "default", "strategy": "islands", "seed": 0},
 }
 
 

@@ -17,6 +17,8 @@ from typing import Any, NoReturn
 import thekla.assembly  # what most commands import when they run
 import thekla.cli.app
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 def main() -> None:
     for line in sys.stdin:
@@ -24,7 +26,10 @@ def main() -> None:
         answer: int | None
         match request["do"]:
             case "start":
+                # Held back until the new process can tell what it was: a signal may come before its first line.
+                signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
                 answer = os.fork() or become(request)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
             case "poll":
                 answer = ended(request["pid"], os.WNOHANG)
             case "wait":
@@ -42,7 +47,7 @@ def become(request: dict[str, Any]) -> NoReturn:
     code = 70
     try:
         os.setpgid(0, 0)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPS:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for descriptor in (1, 2):
@@ -50,6 +55,11 @@ def become(request: dict[str, Any]) -> NoReturn:
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
         os.environ.clear()
         os.environ.update(request["environment"])
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        except KeyboardInterrupt:
+            print("thekla: error: interrupted before it began", file=sys.stderr, flush=True)
+            os._exit(128 + signal.SIGINT)
         if request["before"]:
             command = [*request["before"], sys.executable, "-m", "thekla.cli", *request["arguments"]]
             os.execvp(command[0], command)

@@ -63,7 +63,7 @@ class RunOptions(BaseModel):
 
     problem: str
     suite: str = "default"
-    strategy: str = "thekla"
+    strategy: str = "islands"
     generator: str = "mutation"
     prompts: str = "brief"
     evaluations: Annotated[int, Field(ge=1)] | None = 200
