@@ -45,6 +45,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from random import Random
 from types import MappingProxyType
 from typing import Any
 
@@ -54,7 +55,7 @@ from thekla.core.problem import Baseline, Hints, Measure, Objective
 from thekla.core.program import Program
 from thekla.core.values import digest_of
 
-__all__ = ["ProblemFolder", "drawn_seed"]
+__all__ = ["ProblemFolder", "drawn_seed", "near_seed"]
 
 _WITH = re.compile(r"^# with: (\S+)$", re.MULTILINE)
 _DRAWN_SEED_FLOOR = 2**32  # listed seeds are far below, so a drawn one can never meet them
@@ -194,6 +195,11 @@ def drawn_seed(key: bytes, *place: str | int) -> int:
     """
     drawn = hmac.new(key, "/".join(str(part) for part in place).encode(), hashlib.sha256).digest()
     return _DRAWN_SEED_FLOOR + (int.from_bytes(drawn[:8], "big") >> 1)
+
+
+def near_seed(rng: Random) -> int:
+    """A seed for a changed instance, from 2**31 to 2**32: above all listed ones, and below all of a hold-out."""
+    return rng.randrange(_DRAWN_SEED_FLOOR // 2, _DRAWN_SEED_FLOOR)
 
 
 def _version(distribution: str) -> str:

@@ -24,6 +24,7 @@ from thekla.simulators.lakehouse import (
     simulate,
     write_trace,
 )
+from thekla.testing.guests import InProcessSandbox
 from thekla.testing.problems import ProblemPackageConformance
 
 PARAMS = "duration = 40\nticks_per_second = 20\nnum_pools = 2\ncpus_per_pool = 16\nram_gb_per_pool = 120\n"
@@ -267,3 +268,19 @@ def test_statement_says_goal_and_cluster(folder: Path) -> None:
     statement = build(traces=str(folder), objective="p99_query").problem.statement
     assert "99th percentile" in statement
     assert "16 CPUs and 120 GB" in statement
+
+
+def test_own_traces_are_offered_under_other_names_alone(folder: Path) -> None:
+    package = build(traces=str(folder))
+    given = package.problem.instances[Split.TRAIN][0]
+    renamed = package.relabelled(given, seed=3)
+    assert renamed is not None
+    assert renamed.digest != given.digest
+    program = package.problem.seeds[0]
+
+    def scores(instance: Instance) -> Mapping[str, float]:
+        guest = InProcessSandbox().open(program, package.problem.interface, package.limits)
+        return package.referee.judge(guest, instance, seed=0).scores
+
+    assert scores(renamed) == scores(given)
+    assert package.resized(given, 2) is package.varied(given, seed=1) is package.relabelled(renamed, seed=1) is None

@@ -7,14 +7,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thekla.core.errors import ProblemError
-from thekla.core.problem import Split
-from thekla.core.protocols import WorkloadSpace
+from thekla.core.problem import Instance, Split
+from thekla.core.protocols import ProblemPackage, Sandbox, WorkloadSpace
 from thekla.problems.transactions_offline import build
 from thekla.problems.transactions_offline.workloads import instance, reference, workload
+from thekla.sandbox import TrustedSandbox
 from thekla.simulators.transactions import makespan
+from thekla.testing.spaces import WorkloadSpaceConformance
 
 SMALL = instance("tpcc/n12/s5", Split.TRAIN)
 PUBLIC = instance("public/W1", Split.TRAIN)
+
+
+class TestWorkloadSpace(WorkloadSpaceConformance):
+    def package(self) -> ProblemPackage:
+        return build("default")
+
+    def sandbox(self) -> Sandbox:
+        return TrustedSandbox()
+
+    def sample(self) -> tuple[Instance, ...]:
+        return (SMALL,)
+
+    def unchangeable(self) -> tuple[Instance, ...]:
+        return (PUBLIC,)
 
 
 def test_the_package_offers_its_instances_changed() -> None:

@@ -18,7 +18,7 @@ from .interface import VOCABULARY, interface, tensor_interface
 from .oracle import clairvoyant
 from .referee import BALANCE_TOLERANCE, BalanceReferee, SpeedReferee, bound_of, judge_plans
 from .tensors import torch_wheels
-from .workloads import drawn_holdout, scene, smoke, splits
+from .workloads import drawn_holdout, relabelled, resized, scene, smoke, splits, varied
 
 __all__ = ["ExpertPlacementPackage"]
 
@@ -114,6 +114,18 @@ class ExpertPlacementPackage(FolderPackage):
             return super().judge_on_host(baseline, instance, seed=seed)
         setting = scene(instance.id)
         return judge_plans(setting, clairvoyant(FOLDER.program("baselines/lpt.py").text, setting))
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """A model with `factor` times the experts on `factor` times the GPUs; None for the public log."""
+        return resized(instance, factor)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another draw of the model, or of another one now and then; None for the public log."""
+        return varied(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same loads, the layers under other numbers; experts keep theirs, by which ties are broken."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A balance of 1, or no CPU time at all."""

@@ -6,6 +6,9 @@
 * ``log/public``: the public log, which is no part of Thekla (`problems.datasets`), in windows of 100 steps.
 * ``speed/<profile>/s<seed>``: unrelated pairs of windows, for turns of a race.
 * ``tiny/windows`` and ``tiny/pairs``: to catch broken programs at once.
+
+Behind one that is drawn ``/x<n>`` means a model with n times the experts on n times the GPUs; behind any id,
+``/renamed<seed>`` means the same loads, its layers in another order.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from random import Random
 from types import MappingProxyType
 
 import numpy as np
@@ -24,7 +28,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
-from thekla.problems.folder import drawn_seed
+from thekla.problems.folder import drawn_seed, near_seed
 from thekla.simulators.moe import Layout, LoadModel, Phase, read_log, windows
 
 __all__ = [
@@ -35,9 +39,12 @@ __all__ = [
     "Scene",
     "drawn_holdout",
     "instance",
+    "relabelled",
+    "resized",
     "scene",
     "smoke",
     "splits",
+    "varied",
 ]
 
 GENERATOR_VERSION = 1
@@ -140,6 +147,11 @@ _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids
 _VARIED = re.compile(rf"varied/(?P<profile>[a-z]+)/{_SEED}")
 _RACE = re.compile(rf"speed/(?P<profile>[a-z]+)/{_SEED}")
 _PUBLISHED = re.compile(rf"calibrated/{_SEED}")
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
+_TIMES = re.compile(r"/x(?P<times>[2-9]|10)$")
+# At ten times the size the windows of the calibrated model no longer fit into a message. At twice the size a race takes
+# the slowest rung 5.6 s of the 10 s of CPU time allowed.
+_MOST_TIMES = {"varied": 10, "calibrated": 5, "speed": 2}
 
 
 def instance(id: str, split: Split) -> Instance:
@@ -187,6 +199,45 @@ def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
     )
 
 
+def resized(given: Instance, factor: float) -> Instance | None:
+    """A model with `factor` times the experts in each layer, on `factor` times the slots, GPUs and nodes.
+
+    None unless `factor` is whole and within what the limits allow, and for loads that are not drawn. The layers stay
+    as many: each is placed for itself, so that more of them ask nothing new.
+    """
+    if factor == 1:
+        return given
+    id = f"{given.id}/x{factor:g}"
+    if not _TIMES.search(id) or not _drawn(given.id) or factor > _MOST_TIMES[given.id.partition("/")[0]]:
+        return None
+    return instance(id, given.split)
+
+
+def varied(given: Instance, *, seed: int) -> Instance | None:
+    """Another draw of the same model, or of another one of the suite in one of four times; of the calibrated one, its
+    own. None for the public log, of which there is no other, for tiny and for changed ones.
+    """
+    if not _drawn(given.id):
+        return None
+    rng = Random(f"expert-placement/varied/{given.id}/{seed}")
+    drawn, stem = near_seed(rng), given.id.rpartition("/")[0]
+    stems = next(of for of in _STEMS.values() if stem in of)
+    return instance(f"{rng.choice(stems) if rng.random() < 0.25 else stem}/s{drawn}", given.split)
+
+
+def relabelled(given: Instance, *, seed: int) -> Instance | None:
+    """The same loads, the numbers of the layers drawn anew; None if that was done already.
+
+    Experts keep theirs: a number is the place in a row of loads, by which every rung breaks ties, so that other ones
+    would change honest scores by chance.
+    """
+    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+
+
+def _drawn(id: str) -> bool:
+    return any(pattern.fullmatch(id) for pattern in (_VARIED, _RACE, _PUBLISHED))
+
+
 @lru_cache(maxsize=32)
 def scene(id: str) -> Scene:
     """What an instance's id describes; equal ids give equal loads in every process.
@@ -198,6 +249,10 @@ def scene(id: str) -> Scene:
 
 
 def _maker(id: str) -> Callable[[], Scene]:
+    if (renamed := _RENAMED.search(id)) is not None:
+        same = id[: renamed.start()]
+        _maker(same)
+        return lambda: _renamed(scene(same), Random(f"expert-placement/names/{renamed['seed']}"))
     # Profiles must not share their random numbers, so the whole id seeds them; the calibrated one keeps its own seeds.
     seed = int.from_bytes(hashlib.sha256(f"expert-placement/{GENERATOR_VERSION}/{id}".encode()).digest()[:8], "big")
     if id == "tiny/windows":
@@ -206,20 +261,47 @@ def _maker(id: str) -> Callable[[], Scene]:
         return lambda: _pairs(_TINY, seed)
     if id == PUBLIC_LOG:
         return _logged
-    if (found := _PUBLISHED.fullmatch(id)) is not None:
+    sized = _TIMES.search(id)
+    times = 1 if sized is None else int(sized["times"])
+    whole = id if sized is None else id[: sized.start()]
+    if (found := _PUBLISHED.fullmatch(whole)) is not None:
         own = int(found["seed"])
-        return lambda: _sequence(_CALIBRATED, own, 0.0)
-    if (found := _VARIED.fullmatch(id)) is not None and found["profile"] in PROFILES:
-        varied = PROFILES[found["profile"]]
-        return lambda: _sequence(varied, seed, _MOVE_COST)
-    if (found := _RACE.fullmatch(id)) is not None and found["profile"] in _SPEED:
+        return lambda: _sequence(_multiplied(_CALIBRATED, times), own, 0.0)
+    if (found := _VARIED.fullmatch(whole)) is not None and found["profile"] in PROFILES:
+        model = PROFILES[found["profile"]]
+        return lambda: _sequence(_multiplied(model, times), seed, _MOVE_COST)
+    if (found := _RACE.fullmatch(whole)) is not None and found["profile"] in _SPEED:
         raced = _SPEED[found["profile"]]
-        return lambda: _pairs(raced, seed)
+        return lambda: _pairs(_multiplied(raced, times), seed)
     raise ProblemError(
         f"no expert-placement instance is called {id!r}; expected calibrated/s<seed>, varied/<profile>/s<seed> with "
         f"one of {', '.join(PROFILES)}, speed/<profile>/s<seed> with one of {', '.join(_SPEED)}, {PUBLIC_LOG}, "
         "tiny/windows or tiny/pairs"
     )
+
+
+def _multiplied(profile: Profile, times: int) -> Profile:
+    """So many times the experts, tokens and GPUs; there are as many groups for each node."""
+    layout, loads = profile.layout, profile.loads
+    return replace(
+        profile,
+        layout=replace(
+            layout,
+            experts=times * layout.experts, slots=times * layout.slots, gpus=times * layout.gpus,
+            nodes=times * layout.nodes, groups=times * layout.groups,
+        ),
+        loads=replace(
+            loads,
+            experts=times * loads.experts,
+            phases=tuple(replace(phase, tokens=times * phase.tokens) for phase in loads.phases),
+        ),
+    )  # fmt: skip
+
+
+def _renamed(given: Scene, rng: Random) -> Scene:
+    """The scene with its layers in another order, which is the same in all windows."""
+    order = rng.sample(range(given.layout.layers), given.layout.layers)
+    return replace(given, windows=tuple(window[order] for window in given.windows))
 
 
 def _sequence(profile: Profile, seed: int, move_cost: float) -> Scene:

@@ -7,16 +7,19 @@ dates of files have no say, and equal traces are refused, since one of them coul
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.simulators.lakehouse import Settings, Trace, TraceFormatError, load_trace, write_trace
 
+from .changes import renamed
 from .goals import CLASSES, Goal
 from .workloads import Scene
 
@@ -29,6 +32,7 @@ _PARAMS = "params.toml"
 _PROBE_SHARE = 0.1  # of a trace's length, seen before the whole of it
 _PROBES = 2
 _FIRST = "/first"
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +66,21 @@ class OwnTraces:
             for each in self.instances(Split.TRAIN)[:_PROBES]
         )
 
+    def relabelled(self, given: Instance, *, seed: int) -> Instance | None:
+        """The same trace, its pipelines under other ids; None if that was done already."""
+        if _RENAMED.search(given.id):
+            return None
+        return replace(given, id=f"{given.id}/renamed{seed}", digest=digest_of([given.digest, "renamed", seed]))
+
     def scene(self, id: str) -> Scene:
         """What an instance's id describes.
 
         Raises:
             ProblemError: There is no such trace in the folder.
         """
+        if (found := _RENAMED.search(id)) is not None:
+            setting = self.scene(id[: found.start()])
+            return replace(setting, trace=renamed(setting.trace, Random(f"lakehouse/names/{found['seed']}")))
         whole, _, first_s = id.partition(_FIRST)
         if whole not in self.traces:
             raise ProblemError(f"no trace is called {id!r}; there are {', '.join(self.traces)}")

@@ -21,7 +21,18 @@ from .goals import GOALS, PENALTY, Goal, penalty_seconds
 from .interface import VOCABULARY, interface
 from .own_traces import read_own_traces
 from .referee import LakehouseReferee, judge_scheduler
-from .workloads import Scene, drawn_holdout, neighbour, probes, published_holdout, scene, smoke, splits
+from .workloads import (
+    Scene,
+    drawn_holdout,
+    neighbour,
+    probes,
+    published_holdout,
+    relabelled,
+    resized,
+    scene,
+    smoke,
+    splits,
+)
 
 __all__ = ["OWN", "LakehousePackage", "OwnTracesPackage", "build"]
 
@@ -159,16 +170,16 @@ class LakehousePackage(FolderPackage):
         return judge_scheduler(oracle_policy(setting.trace), setting, self._objective.name)
 
     def resized(self, instance: Instance, factor: float) -> Instance | None:
-        """None: traces have no size of their own."""
-        return None
+        """`factor` such traces at once on pools `factor` times as large; None for traces that are none of a kind."""
+        return resized(instance, factor)
 
     def varied(self, instance: Instance, *, seed: int) -> Instance | None:
         """Another draw like it, a degree burstier or calmer, or of another profile now and then."""
         return neighbour(instance, seed=seed)
 
     def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
-        """None: a policy sees no names that say anything."""
-        return None
+        """The same trace, its pipelines under other ids; an operator has no name that a policy sees."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""
@@ -224,6 +235,18 @@ class OwnTracesPackage(LakehousePackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The traces that the folder holds out: fixed, whatever the key."""
         return self._own.instances(Split.HOLDOUT)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """None: there are only the traces that the folder holds."""
+        return None
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """None: there are only the traces that the folder holds."""
+        return None
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same trace, its pipelines under other ids."""
+        return self._own.relabelled(instance, seed=seed)
 
 
 def _own_statement(goal: Goal, settings: Settings) -> str:

@@ -7,6 +7,9 @@ Four families:
 * ``<benchmark>/<split>/<profile>-<seed>``: a named benchmark of the simulator, such as ``thekla-2026a``, which never
   changes and has a hold-out of its own.
 * ``tiny/<one-pool|two-pools>``: a handful of pipelines that end within 30 s, to catch broken policies at once.
+
+Behind a trace of the first two, ``/x<n>`` means n traces like it at once, on pools n times as large; behind any id,
+``/renamed<seed>`` means the same with its pipelines' ids drawn anew.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from typing import Literal
 from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
-from thekla.problems.folder import drawn_seed
+from thekla.problems.folder import drawn_seed, near_seed
 from thekla.simulators.lakehouse import (
     Compat,
     Estimator,
@@ -40,6 +43,8 @@ from thekla.simulators.lakehouse.suites import SUITES as BENCHMARKS
 from thekla.simulators.lakehouse.suites import SuiteSplit
 from thekla.simulators.lakehouse.workload import CPU_SCALINGS, SCAN_GB_PER_SECOND
 
+from .changes import enlarged, renamed, superposed
+
 __all__ = [
     "BENCHMARKS",
     "PROFILES",
@@ -50,6 +55,8 @@ __all__ = [
     "neighbour",
     "probes",
     "published_holdout",
+    "relabelled",
+    "resized",
     "scene",
     "smoke",
     "splits",
@@ -168,6 +175,8 @@ _LARGEST_SHARE = 0.8  # of a pool's memory: every operator fits somewhere, thoug
 _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"
 _LOOP = re.compile(rf"loop/b(?P<burst>\d)/{_SEED}")
 _FIRST = re.compile(r"/first[1-9]\d{0,3}$")  # only the first seconds of a trace
+_COPIES = re.compile(r"/x(?P<copies>[2-9]|10)$")
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _VARIED = re.compile(rf"varied/(?P<profile>[a-z-]+)/{_SEED}")
 _TINY = {"tiny/one-pool": 1, "tiny/two-pools": 2}
 
@@ -253,7 +262,7 @@ def neighbour(given: Instance, *, seed: int) -> Instance | None:
     None for other instances, as those of a user.
     """
     rng = Random(f"lakehouse/neighbour/{given.id}/{seed}")
-    drawn = rng.randrange(10**18)
+    drawn = near_seed(rng)
     if (found := _LOOP.fullmatch(given.id)) is not None:
         burst = min(max(int(found["burst"]) + rng.choice((-1, 0, 1)), _BURSTS[0]), _BURSTS[-1])
         return instance(f"loop/b{burst}/s{drawn}", given.split)
@@ -261,6 +270,25 @@ def neighbour(given: Instance, *, seed: int) -> Instance | None:
         profile = rng.choice(sorted(PROFILES)) if rng.random() < 0.25 else found["profile"]
         return instance(f"varied/{profile}/s{drawn}", given.split)
     return None
+
+
+def resized(given: Instance, factor: float) -> Instance | None:
+    """`factor` traces like it at once, on as many pools that are `factor` times as large: its load stays what it is.
+
+    None unless `factor` is a whole number up to ten, and for traces without further ones of their kind: those of a
+    named benchmark or of a user, and the tiny ones.
+    """
+    if factor == 1:
+        return given
+    id = f"{given.id}/x{factor:g}"
+    if _COPIES.search(id) and (_LOOP.fullmatch(given.id) or _VARIED.fullmatch(given.id)):
+        return instance(id, given.split)
+    return None
+
+
+def relabelled(given: Instance, *, seed: int) -> Instance | None:
+    """The same trace, its pipelines under other ids; None if that was done already."""
+    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
 
 
 def _public_ids() -> list[str]:
@@ -281,6 +309,11 @@ def scene(id: str) -> Scene:
         ProblemError: The id names no recipe.
         MissingExtraError: The published loop's generator needs numpy, and it is not installed.
     """
+    if (found := _RENAMED.search(id)) is not None:
+        setting = scene(id[: found.start()])
+        return replace(setting, trace=renamed(setting.trace, Random(f"lakehouse/names/{found['seed']}")))
+    if (found := _COPIES.search(id)) is not None:
+        return _multiplied(id[: found.start()], int(found["copies"]))
     whole, _, first_s = id.partition("/first")
     if first_s:
         setting = scene(whole)
@@ -301,7 +334,24 @@ def scene(id: str) -> Scene:
         raise MissingExtraError("the trace generator of the lakehouse", extra="problems", package="numpy") from error
 
 
+def _multiplied(whole: str, copies: int) -> Scene:
+    """The trace and others drawn like it, all at once."""
+    stem = whole.rpartition("/")[0]
+    seeds = [near_seed(Random(f"lakehouse/copies/{whole}/{number}")) for number in range(1, copies)]
+    scenes = [scene(each) for each in (whole, *(f"{stem}/s{seed}" for seed in seeds))]
+    return replace(
+        scenes[0],
+        trace=superposed([each.trace for each in scenes], f"{whole}/x{copies}"),
+        params=enlarged(scenes[0].params, copies),
+    )
+
+
 def _recipe(id: str) -> tuple[Literal["loop", "varied", "benchmark", "tiny"], str, int]:
+    id = _RENAMED.sub("", id)
+    if (found := _COPIES.search(id)) is not None:
+        id = id[: found.start()]
+        if not (_LOOP.fullmatch(id) or _VARIED.fullmatch(id)):
+            raise ProblemError(f"lakehouse instance {id!r} cannot be had several times; only loop and varied ones can")
     id = _FIRST.sub("", id)
     if id in _TINY:
         return "tiny", "", 0

@@ -17,7 +17,7 @@ from thekla.problems.speed import TIMING_MEASURES
 from .interface import VOCABULARY, interface
 from .racing import LlmSqlRaceReferee
 from .referee import HIT_RATE, LlmSqlReferee
-from .workloads import drawn_holdout, probes, smoke, splits
+from .workloads import drawn_holdout, probes, relabelled, resized, smoke, splits, varied
 
 __all__ = ["LlmSqlPackage"]
 
@@ -75,6 +75,18 @@ class LlmSqlPackage(FolderPackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """A table of the kind with `factor` times the rows; None for the public one."""
+        return resized(instance, factor)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another table of the kind, or of another kind now and then; None for the public one."""
+        return varied(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same table under other names of its columns; None for a race."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """100 points are a proven bound on every table, and no time takes none; none is known for the hit rate."""

@@ -6,7 +6,9 @@
 * ``race/<profile>/s<seed>``: the seed of as many tables as a race has turns.
 * ``tiny/<blocks|trie>``: a dozen rows.
 
-``/first<n>`` behind a generated or public table is the table of its first n rows.
+``/first<n>`` behind a generated or public table is the table of its first n rows, ``/x<n>`` behind a generated one a
+table of its kind with n times the rows. ``/renamed<seed>`` behind any but a race means the same under other names of
+the columns.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
 from types import MappingProxyType
@@ -24,7 +26,7 @@ from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
-from thekla.problems.folder import drawn_seed
+from thekla.problems.folder import drawn_seed, near_seed
 
 from .star_schema import PROFILES, generate
 from .tables import BlockMetric, Column, Metric, Prompts, Table, TrieMetric, row_lengths
@@ -37,9 +39,12 @@ __all__ = [
     "instance",
     "probes",
     "race_table",
+    "relabelled",
+    "resized",
     "scene",
     "smoke",
     "splits",
+    "varied",
 ]
 
 GENERATOR_VERSION = 1
@@ -65,6 +70,11 @@ _FIRST = re.compile(r"/first[1-9]\d{0,4}$")
 _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids are never one table
 _GENERATED = re.compile(rf"(?P<family>star|trie|race)/(?P<profile>[a-z-]+)/{_SEED}")
 _TINY = ("tiny/blocks", "tiny/trie")
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
+_TIMES = re.compile(r"/x(?P<times>[2-9]|10)$")
+# Measured at ten times the rows: 0.85 CPU s at most for any rung, of 2 s; the 26 turns of a race have 8 s together.
+_MOST_TIMES = {"star": 10, "trie": 10, "race": 2}
+_PROFILES_OF = {"star": tuple(PROFILES), "trie": _TRIE_PROFILES, "race": _RACE_PROFILES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +172,44 @@ def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
     )
 
 
+def resized(given: Instance, factor: float) -> Instance | None:
+    """A table of the same kind with `factor` times the rows, and a cache that holds the same share of it.
+
+    None unless `factor` is whole and within what the limits allow, and for tables that are not generated.
+    """
+    if factor == 1:
+        return given
+    found = _GENERATED.fullmatch(given.id)
+    id = f"{given.id}/x{factor:g}"
+    if found is None or not _TIMES.search(id) or factor > _MOST_TIMES[found["family"]]:
+        return None
+    return instance(id, given.split)
+
+
+def varied(given: Instance, *, seed: int) -> Instance | None:
+    """Another table of the same profile, or of another one of the suite in one of four times.
+
+    None for the public table, of which there is no other, for tiny and for changed ones.
+    """
+    found = _GENERATED.fullmatch(given.id)
+    if found is None:
+        return None
+    rng = Random(f"llm-sql/varied/{given.id}/{seed}")
+    family, drawn = found["family"], near_seed(rng)
+    profile = rng.choice(sorted(_PROFILES_OF[family])) if rng.random() < 0.25 else found["profile"]
+    return instance(f"{family}/{profile}/s{drawn}", given.split)
+
+
+def relabelled(given: Instance, *, seed: int) -> Instance | None:
+    """The same table under other names of its columns, which stand in no prompt.
+
+    None if that was done already, and for a race, whose tables differ in every turn.
+    """
+    if _RENAMED.search(given.id) or given.id.startswith("race/"):
+        return None
+    return instance(f"{given.id}/renamed{seed}", given.split)
+
+
 @lru_cache(maxsize=32)
 def scene(id: str) -> Scene:
     """What an instance's id describes; equal ids give equal scenes in every process.
@@ -171,6 +219,9 @@ def scene(id: str) -> Scene:
         MissingDataError: The public table is not on this machine.
     """
     _require_recipe(id)
+    if (renamed := _RENAMED.search(id)) is not None:
+        setting = scene(id[: renamed.start()])
+        return replace(setting, table=_renamed(setting.table, Random(f"llm-sql/names/{renamed['seed']}")))
     whole, _, first = id.partition("/first")
     table = _table(whole)
     if first:
@@ -186,16 +237,18 @@ def race_table(id: str, turn: int) -> Table:
         ProblemError: The id names no race.
     """
     whole, _, first = id.partition("/first")
-    found = _GENERATED.fullmatch(whole)
+    found = _GENERATED.fullmatch(_TIMES.sub("", whole))
     if found is None or found["family"] != "race":
         raise ProblemError(f"instance {id!r} is no race; expected race/<profile>/s<seed>")
-    return generate(PROFILES[found["profile"]], _random(f"{whole}/{turn}"), rows=int(first or 0))
+    profile = PROFILES[found["profile"]]
+    return generate(profile, _random(f"{whole}/{turn}"), rows=int(first or _times(whole) * profile.rows))
 
 
 def _require_recipe(id: str) -> None:
-    whole = _FIRST.sub("", id)
-    found = _GENERATED.fullmatch(whole)
-    generated = found is not None and found["profile"] in PROFILES
+    plain = _RENAMED.sub("", id)
+    whole = _FIRST.sub("", plain)
+    found = _GENERATED.fullmatch(_TIMES.sub("", plain) if whole == plain else whole)
+    generated = found is not None and found["profile"] in PROFILES and (plain == id or found["family"] != "race")
     if not (generated or whole in _TINY or whole in [f"beer/{merged}" for merged in _MERGED]):
         raise ProblemError(
             f"no instance of llm-sql is called {id!r}; expected star, trie or race/<profile>/s<seed> with one of the "
@@ -208,10 +261,24 @@ def _table(whole: str) -> Table:
         return _beer(*_MERGED[whole.removeprefix("beer/")])
     if whole in _TINY:
         return generate(PROFILES["two-entities"], _random("tiny"), rows=12)
-    family, profile, seed = whole.split("/")
+    family, profile, seed = _TIMES.sub("", whole).split("/")
     if family == "race":
         raise ProblemError(f"instance {whole!r} is a race of many tables; ask race_table for one of them")
-    return generate(PROFILES[profile], _random(f"{profile}/{seed}"))
+    times = _times(whole)
+    name = f"{profile}/{seed}" if times == 1 else f"{profile}/{seed}/x{times}"
+    return generate(PROFILES[profile], _random(name), rows=times * PROFILES[profile].rows)
+
+
+def _times(whole: str) -> int:
+    found = _TIMES.search(whole)
+    return int(found["times"]) if found is not None else 1
+
+
+def _renamed(table: Table, rng: Random) -> Table:
+    """The columns in their places, under the names of numbers that say nothing of what they hold."""
+    names = [f"column{number}" for number in range(len(table.columns))]
+    rng.shuffle(names)
+    return Table(tuple(replace(column, name=name) for column, name in zip(table.columns, names, strict=True)))
 
 
 def _metric(whole: str, table: Table) -> Metric:

@@ -11,7 +11,7 @@ from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import BOUNDS, PlacementReferee
-from .workloads import drawn_holdout, smoke, splits
+from .workloads import drawn_holdout, relabelled, resized, smoke, splits, varied
 
 __all__ = ["PlacementPackage"]
 
@@ -71,6 +71,18 @@ class PlacementPackage(FolderPackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """A scene of the profile with `factor` times the GPUs and shards; None for cases like the public ones."""
+        return resized(instance, factor)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another draw of the profile, or of another one now and then."""
+        return varied(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same scene, its models and nodes under other numbers."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """The points of the proven optimum, or an efficiency of 1."""

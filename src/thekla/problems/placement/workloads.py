@@ -7,13 +7,16 @@ Five families:
 * ``static/<profile>/s<seed>``: one decision on a larger, fuller cluster.
 * ``epochs/<profile>/s<seed>``: twenty decisions while rates drift and moving costs.
 * ``tiny/<static|epochs>``: a few GPUs, to catch broken policies at once.
+
+Behind a profile's scene ``/x<n>`` means one with n times the GPUs and shards; behind any id, ``/renamed<seed>`` means
+the same scene, its models and nodes under other numbers in the same order.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -22,10 +25,23 @@ from types import MappingProxyType
 from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
-from thekla.problems.folder import drawn_seed
+from thekla.problems.folder import drawn_seed, near_seed
 from thekla.simulators.placement import Cluster, Gpu, Shard
 
-__all__ = ["EPOCHS", "PROFILES", "Profile", "Scene", "drawn_holdout", "instance", "scene", "smoke", "splits"]
+__all__ = [
+    "EPOCHS",
+    "PROFILES",
+    "Profile",
+    "Scene",
+    "drawn_holdout",
+    "instance",
+    "relabelled",
+    "resized",
+    "scene",
+    "smoke",
+    "splits",
+    "varied",
+]
 
 GENERATOR_VERSION = 1
 """Raised whenever an id would give another scene than before."""
@@ -40,6 +56,10 @@ _BURST_CHANCE = 0.03
 _BURST_FACTOR = 3.0
 _BURST_EPOCHS = 2
 _TRIES = 1000
+_GAPS = 10  # numbers to draw from for each that is needed
+# GPUs of an enlarged scene. Measured: at 320, one decision takes the slowest rung 8 s of the 16 s of CPU time allowed;
+# twenty decisions on 120 take 8 s, on 240 more than 16 s, and their bound half a minute.
+_MOST_GPUS = {"static": 320, "epochs": 120}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +140,8 @@ _SMOKE = {"default": "tiny/static", "epochs": "tiny/epochs", "public": "like-pub
 _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids are never one scene
 _PUBLIC = re.compile(r"public/(?P<case>0|[1-9]\d?)")
 _LIKE_PUBLIC = re.compile(rf"like-public/{_SEED}")
-_GENERATED = re.compile(rf"(?P<family>static|epochs)/(?P<profile>[a-z0-9-]+)/{_SEED}")
+_GENERATED = re.compile(rf"(?P<family>static|epochs)/(?P<profile>[a-z0-9-]+)/{_SEED}(/x(?P<times>[2-9]|[1-9]\d))?")
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 
 
 def instance(id: str, split: Split) -> Instance:
@@ -163,6 +184,48 @@ def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
     )
 
 
+def resized(given: Instance, factor: float) -> Instance | None:
+    """A scene of the same profile with `factor` times the GPUs and shards.
+
+    None unless `factor` is whole, beyond 320 GPUs (120 where rates drift), and for cases like the public ones: their
+    points are relative to an optimum that is found for that size only.
+    """
+    if factor == 1:
+        return given
+    found = _GENERATED.fullmatch(given.id)
+    profile = found and PROFILES.get(found["profile"])
+    if found is None or profile is None or found["times"] or factor < 1 or not float(factor).is_integer():
+        return None
+    if factor * profile.gpus > _MOST_GPUS[found["family"]]:
+        return None
+    return instance(f"{given.id}/x{factor:g}", given.split)
+
+
+def varied(given: Instance, *, seed: int) -> Instance | None:
+    """Another draw of the same profile, or of another one of its family in one of four times.
+
+    For a case of the public evaluator, or like it, another from their distributions. None for changed and tiny ones.
+    """
+    rng = Random(f"placement/varied/{given.id}/{seed}")
+    drawn = near_seed(rng)
+    if _PUBLIC.fullmatch(given.id) or _LIKE_PUBLIC.fullmatch(given.id):
+        return instance(f"like-public/s{drawn}", given.split)
+    found = _GENERATED.fullmatch(given.id)
+    if found is None or found["times"]:
+        return None
+    stem = rng.choice(_stems(found["family"])) if rng.random() < 0.25 else f"{found['family']}/{found['profile']}"
+    return instance(f"{stem}/s{drawn}", given.split)
+
+
+def relabelled(given: Instance, *, seed: int) -> Instance | None:
+    """The same scene, its models and nodes under other, larger numbers with gaps; None if that was done already.
+
+    Numbers keep their order, by which the published algorithms break ties, and GPUs and shards their places, to which
+    an answer refers.
+    """
+    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+
+
 @lru_cache(maxsize=256)
 def scene(id: str) -> Scene:
     """What an instance's id describes; equal ids give equal scenes in every process.
@@ -175,6 +238,7 @@ def scene(id: str) -> Scene:
 
 
 def _stems(suite: str) -> Sequence[str]:
+    """The stems of a suite or a family, which are called alike where it matters."""
     family = "epochs" if suite == "epochs" else "static"
     return [f"{family}/{name}" for name, profile in PROFILES.items() if _family(profile) == family]
 
@@ -185,6 +249,9 @@ def _family(profile: Profile) -> str:
 
 def _maker(id: str) -> Callable[[], Scene]:
     """What makes the scene of an id."""
+    if (renamed := _RENAMED.search(id)) is not None:
+        whole, names = _maker(id[: renamed.start()]), Random(f"placement/names/{renamed['seed']}")
+        return lambda: _renamed(whole(), names)
     # A text seeds alike in every version of Python, and nothing else of ours has a say in it.
     rng = Random(f"placement/{GENERATOR_VERSION}/{id}")
     if id in _TINY:
@@ -192,7 +259,8 @@ def _maker(id: str) -> Callable[[], Scene]:
     if (found := _GENERATED.fullmatch(id)) is not None:
         profile = PROFILES.get(found["profile"])
         if profile is not None and _family(profile) == found["family"]:
-            return lambda: _generated(profile, rng)
+            larger = replace(profile, gpus=int(found["times"] or 1) * profile.gpus)
+            return lambda: _generated(larger, rng)
     if _LIKE_PUBLIC.fullmatch(id) is not None:
         return lambda: _whole_models(*_public_case(lambda low, high: rng.randrange(low, high)))
     if (found := _PUBLIC.fullmatch(id)) is not None and int(found["case"]) < _PUBLIC_CASES:
@@ -242,6 +310,26 @@ def _generated(profile: Profile, rng: Random) -> Scene:
         raise ProblemError(f"no cluster of {_TRIES} drawn for {profile.doc!r} could be placed; lower its fill")
     epochs = tuple(_drifted(cluster, profile.epochs, rng))
     return Scene(epochs=epochs, move_cost=_MOVE_COST if profile.epochs > 1 else 0.0)
+
+
+def _renamed(given: Scene, rng: Random) -> Scene:
+    models = _other_numbers({shard.model for shard in given.epochs[0].shards}, rng)
+    nodes = _other_numbers({gpu.node for gpu in given.epochs[0].gpus}, rng)
+    epochs = (
+        Cluster(
+            gpus=tuple(replace(gpu, node=nodes[gpu.node]) for gpu in cluster.gpus),
+            shards=tuple(replace(shard, model=models[shard.model]) for shard in cluster.shards),
+        )
+        for cluster in given.epochs
+    )
+    return replace(given, epochs=tuple(epochs))
+
+
+def _other_numbers(numbers: Set[int], rng: Random) -> dict[int, int]:
+    """None of the numbers stays, and their order does."""
+    above = max(numbers) + 1
+    drawn = rng.sample(range(above, above + _GAPS * len(numbers)), len(numbers))
+    return dict(zip(sorted(numbers), sorted(drawn), strict=True))
 
 
 def _drawn(profile: Profile, rng: Random) -> Cluster:

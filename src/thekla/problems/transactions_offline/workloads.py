@@ -19,7 +19,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
-from thekla.problems.folder import drawn_seed
+from thekla.problems.folder import drawn_seed, near_seed
 from thekla.simulators.transactions import (
     FAMILIES,
     Schedule,
@@ -27,7 +27,9 @@ from thekla.simulators.transactions import (
     generate,
     makespan,
     makespan_bound,
+    new_names,
     parse_workload,
+    renamed,
 )
 
 __all__ = [
@@ -135,10 +137,9 @@ def workload(id: str) -> Workload:
         ProblemError: The id names no recipe.
         MissingDataError: The public workloads are not on this machine.
     """
-    renamed = _RENAMED.search(id)
-    if renamed is not None:
-        _recipe(id)
-        return _renamed(workload(id[: renamed.start()]), Random(f"transactions/names/{renamed['seed']}"))
+    if (found := _RENAMED.search(id)) is not None:
+        given = workload(id[: found.start()]).transactions
+        return Workload(renamed(given, new_names(given, Random(f"transactions/names/{found['seed']}"))))
     family, count, _ = _recipe(id)
     if family == "public":
         texts = json.loads(datasets.content(PUBLIC_FILE))
@@ -150,9 +151,8 @@ def workload(id: str) -> Workload:
 @lru_cache(maxsize=256)
 def reference(id: str) -> Reference:
     """What makespans on an instance are compared with; raises what `workload` raises."""
-    renamed = _RENAMED.search(id)
-    if renamed is not None:  # names change no makespan
-        return reference(id[: renamed.start()])
+    if (found := _RENAMED.search(id)) is not None:  # names change no makespan
+        return reference(id[: found.start()])
     given = workload(id)
     return Reference(
         in_order=makespan(given.transactions),
@@ -176,11 +176,16 @@ def _smf(given: Workload, rng: Random) -> int:
 
 
 def resized(given: Instance, factor: float) -> Instance | None:
-    """A workload of the same family and seed with `factor` times the transactions; None for the public ones."""
+    """A workload of the same family and seed with `factor` times the transactions; None for the public ones.
+
+    None, too, for renamed ones, and beyond 9999 transactions.
+    """
     found = _GENERATED.fullmatch(given.id)
     if found is None:
         return None
-    count = min(_MOST, max(2, round(int(found["count"]) * factor)))
+    count = max(2, round(int(found["count"]) * factor))
+    if count > _MOST:
+        return None
     return instance(f"{found['family']}/n{count}/s{found['seed']}", given.split)
 
 
@@ -191,23 +196,12 @@ def varied(given: Instance, *, seed: int) -> Instance | None:
         return None
     rng = Random(f"transactions/varied/{given.id}/{seed}")
     count = min(_MOST, max(2, round(int(found["count"]) * rng.uniform(0.8, 1.25))))
-    return instance(f"{found['family']}/n{count}/s{rng.randrange(10**18)}", given.split)
+    return instance(f"{found['family']}/n{count}/s{near_seed(rng)}", given.split)
 
 
 def relabelled(given: Instance, *, seed: int) -> Instance | None:
     """The same workload, its keys under other names."""
     return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
-
-
-def _renamed(given: Workload, rng: Random) -> Workload:
-    """The workload with every key under the name of a number, in an order that says nothing of the old ones."""
-    keys = sorted({operation.key for one in given.transactions for operation in one.operations})
-    rng.shuffle(keys)
-    names = {key: f"k{number}" for number, key in enumerate(keys)}
-    return Workload(
-        one._replace(operations=tuple(each._replace(key=names[each.key]) for each in one.operations))
-        for one in given.transactions
-    )
 
 
 def _recipe(id: str) -> tuple[str, int, int]:

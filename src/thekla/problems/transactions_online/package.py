@@ -11,7 +11,7 @@ from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import RATIO, TransactionsOnlineReferee
-from .workloads import drawn_holdout, probes, reference, smoke, splits
+from .workloads import drawn_holdout, probes, reference, relabelled, resized, smoke, splits, varied
 
 __all__ = ["TransactionsOnlinePackage"]
 
@@ -61,6 +61,18 @@ class TransactionsOnlinePackage(FolderPackage):
     def holdout(self, key: bytes) -> Sequence[Instance]:
         """The hold-out that `key` determines."""
         return drawn_holdout(self._suite, key)
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """The same family and seed with `factor` times the transactions, seen through the same window."""
+        return resized(instance, factor)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """Another draw of about the same size."""
+        return varied(instance, seed=seed)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same arrivals, their keys under other names."""
+        return relabelled(instance, seed=seed)
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """The proven least makespan of any order, over that of shortest makespan first."""

@@ -1,7 +1,8 @@
 """Instances of the problem: ``<track>/<family>/n<count>/s<seed>``, which says all that is needed to make it again.
 
 The track is `known` (transactions are announced as they are) or `predicted` (a tenth of the keys is announced wrongly);
-the family is one of `thekla.simulators.transactions.FAMILIES`.
+the family is one of `thekla.simulators.transactions.FAMILIES`. With ``/renamed<seed>`` behind it an id means the same
+arrivals, their keys under other names.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from statistics import fmean
 from thekla.core.errors import ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
-from thekla.problems.folder import drawn_seed
+from thekla.problems.folder import drawn_seed, near_seed
 from thekla.simulators.transactions import (
     FAMILIES,
     Transaction,
@@ -24,10 +25,25 @@ from thekla.simulators.transactions import (
     generate,
     makespan_bound,
     mispredicted,
+    new_names,
+    renamed,
     smf_in_window,
 )
 
-__all__ = ["Arrivals", "Reference", "arrivals", "drawn_holdout", "instance", "probes", "reference", "smoke", "splits"]
+__all__ = [
+    "Arrivals",
+    "Reference",
+    "arrivals",
+    "drawn_holdout",
+    "instance",
+    "probes",
+    "reference",
+    "relabelled",
+    "resized",
+    "smoke",
+    "splits",
+    "varied",
+]
 
 GENERATOR_VERSION = 1
 """Raised whenever an id would give other arrivals than before."""
@@ -41,6 +57,8 @@ _KEPT_COUNT = 500
 _SMF_SAMPLE = 5
 _SMF_SEEDS = 5
 
+_MOST = 9999  # transactions that an id can name
+_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _ID = re.compile(r"(?P<track>[a-z]+)/(?P<family>[a-z]+)/n(?P<count>[1-9]\d{0,3})/s(?P<seed>0|[1-9]\d{0,19})")
 
 
@@ -121,6 +139,8 @@ def arrivals(id: str) -> Arrivals:
     Raises:
         ProblemError: The id names no recipe.
     """
+    if (found := _RENAMED.search(id)) is not None:
+        return _renamed(arrivals(id[: found.start()]), Random(f"transactions-online/names/{found['seed']}"))
     track, family, count = _recipe(id)
     # A text seeds alike in every version of Python.
     rng = Random(f"transactions-online/{GENERATOR_VERSION}/{id}")
@@ -132,6 +152,8 @@ def arrivals(id: str) -> Arrivals:
 @lru_cache(maxsize=256)
 def reference(id: str) -> Reference:
     """What makespans on an instance are compared with; raises what `arrivals` raises."""
+    if (found := _RENAMED.search(id)) is not None:  # names change no makespan
+        return reference(id[: found.start()])
     given = arrivals(id)
     makespans = (
         smf_in_window(given.workload, given.hints, sampled=_SMF_SAMPLE, rng=Random(f"smf/{id}/{number}"))
@@ -140,8 +162,43 @@ def reference(id: str) -> Reference:
     return Reference(smf=fmean(makespans), bound=makespan_bound(given.workload))
 
 
+def resized(given: Instance, factor: float) -> Instance | None:
+    """Arrivals of the same family with `factor` times the transactions; the window stays as wide as it is.
+
+    None for renamed ones, and beyond 9999 transactions.
+    """
+    found = _ID.fullmatch(given.id)
+    if found is None:
+        return None
+    count = max(2, round(int(found["count"]) * factor))
+    if count > _MOST:
+        return None
+    return instance(f"{found['track']}/{found['family']}/n{count}/s{found['seed']}", given.split)
+
+
+def varied(given: Instance, *, seed: int) -> Instance | None:
+    """A neighbour: another draw whose size differs by up to a quarter; None for renamed ones."""
+    found = _ID.fullmatch(given.id)
+    if found is None:
+        return None
+    rng = Random(f"transactions-online/varied/{given.id}/{seed}")
+    count = min(_MOST, max(2, round(int(found["count"]) * rng.uniform(0.8, 1.25))))
+    return instance(f"{found['track']}/{found['family']}/n{count}/s{near_seed(rng)}", given.split)
+
+
+def relabelled(given: Instance, *, seed: int) -> Instance | None:
+    """The same arrivals, their keys under other names; None if that was done already."""
+    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+
+
+def _renamed(given: Arrivals, rng: Random) -> Arrivals:
+    """One name for a key, wherever it is announced or used."""
+    names = new_names((*given.workload.transactions, *given.hints), rng)
+    return Arrivals(workload=Workload(renamed(given.workload.transactions, names)), hints=renamed(given.hints, names))
+
+
 def _recipe(id: str) -> tuple[str, str, int]:
-    found = _ID.fullmatch(id)
+    found = _ID.fullmatch(_RENAMED.sub("", id))
     if found is not None and found["track"] in _TRACKS and found["family"] in FAMILIES:
         return found["track"], found["family"], int(found["count"])
     raise ProblemError(

@@ -8,6 +8,7 @@ from importlib.resources import files
 from .bounds import clique_bound, makespan_bound, slot_bound, solver_bound
 from .definition import makespan, start_slots
 from .families import FAMILIES, generate
+from .names import new_names, renamed
 from .texts import parse_workload, workload_texts
 from .views import Operation, Schedule, Transaction, Workload
 from .window import PROBES_PER_PICK, WINDOW, WindowedRun, mispredicted, smf_in_window
@@ -27,8 +28,10 @@ __all__ = [
     "makespan",
     "makespan_bound",
     "mispredicted",
+    "new_names",
     "online_guest_source",
     "parse_workload",
+    "renamed",
     "slot_bound",
     "smf_in_window",
     "solver_bound",
