@@ -71,7 +71,7 @@ def test_a_closed_run_is_only_reported_and_its_archive_starts_another(command: C
     assert (again.code, json.loads(again.out)["run"]) == (0, path.stem)
     assert path.read_bytes() == content
 
-    ended = command.search("--evaluations", "10", "--seed", "1", "--from", path.stem)
+    ended = command.search("--evaluations", "12", "--seed", "1", "--from", path.stem)
     assert ended.code == 0, ended.err
     (other,) = set(command.files()) - {path}
     events = recorded(other).events
