@@ -137,9 +137,7 @@ class Engine:
         seeds = [told for told in self._history if told.ticket.operator == SEED]
         if not any(isinstance(told.outcome, Scored) for told in seeds):
             reasons = "; ".join(told.outcome.message for told in seeds if isinstance(told.outcome, Failed))
-            raise ProblemError(
-                f"no seed program of {self._parts.problem.name!r} has a score ({reasons}); mend the seeds"
-            )
+            raise ProblemError(f"no seed program of {self._parts.problem.name} has a score ({reasons}); mend the seeds")
 
     def _fill(self) -> bool:
         """Hear what people decided, and ask until enough tickets are out; returns whether any is."""
@@ -158,8 +156,7 @@ class Engine:
     def _may_ask(self) -> bool:
         if self._journal.ahead is not None:  # what a limit decided then is a fact, and not decided again
             return self._journal.ahead.kind is EventKind.ASKED
-        room = len(self._pending) < self._started.in_flight and not self._parts.steering.paused
-        if not room or self._exhausted:
+        if len(self._pending) >= self._started.in_flight or self._parts.steering.paused or self._exhausted:
             return False
         promised = self._ledger.evaluations + len(self._pending)
         ledger = replace(self._ledger, evaluations=promised, wall_s=self._journal.elapsed_s)
@@ -174,10 +171,8 @@ class Engine:
     def _cutoff(self, ticket: Ticket) -> Cutoff | None:
         """What the answer to a ticket must be able to beat: by what was told when it is asked, whoever is in flight."""
         race = self._started.race
-        if race is None:
-            return None
-        told = [outcome for _, outcome in self._scored]
-        return cutoff_of(race, self._objective, told, seed=self._started.seed, ticket=ticket.id)
+        told = [outcome for _, outcome in self._scored] if race else []
+        return cutoff_of(race, self._objective, told, seed=self._started.seed, ticket=ticket.id) if race else None
 
     async def _work(
         self, ticket: Ticket, prompt: Prompt, known: int, cutoff: Cutoff | None
