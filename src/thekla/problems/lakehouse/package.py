@@ -12,6 +12,7 @@ from thekla.core.errors import ConfigError, MissingExtraError
 from thekla.core.evaluation import Failed, InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem, Split, Stage
 from thekla.core.program import Program
+from thekla.core.values import Value
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
 from thekla.simulators.lakehouse import Settings, oracle_policy, penalised_latency_bound, policy_source
@@ -43,6 +44,7 @@ Scenes: TypeAlias = Callable[[str], Scene]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.lakehouse",), wheels=("numpy",))
 
+_DIGITS = 3  # to which memory that a policy gives may be rounded
 _USUAL_OPERATORS = 5_000  # of the largest listed traces, for which the limits were measured
 # The tiny case takes the seed 0.012 CPU s; what does not end there soon will not end on a whole trace either.
 _SMOKE_CPU_S, _PROBE_CPU_S = 0.5, 1.5
@@ -180,6 +182,20 @@ class LakehousePackage(FolderPackage):
     def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
         """The same trace, its pipelines under other ids; an operator has no name that a policy sees."""
         return relabelled(instance, seed=seed)
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """What operators need: time, input and memory, as far as it has more digits than a policy may come by.
+
+        With an estimator, which may tell the truth about memory, it is the time only.
+        """
+        setting = self._scene(instance.id)
+        segments = [
+            segment for each in setting.trace.pipelines for one in each.operators for segment in one.work.segments
+        ]
+        needs = [each.cpu_seconds for each in segments]
+        if setting.new_estimator() is None:
+            needs += [each.storage_read_gb for each in segments] + [each.held_memory_gb for each in segments]
+        return sorted({need for need in needs if need != round(need, _DIGITS)})
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""
