@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import cast
 
 from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Function, Interface
@@ -58,9 +60,14 @@ def check(program: Program, interface: Interface) -> Failed | None:
 def check_candidate(program: Program, package: ProblemPackage) -> Failed | None:
     """Why the program cannot have a score: by `check`, then by the problem's own, if it has one."""
     failed = check(program, package.problem.interface)
-    if failed is None and isinstance(package, CandidateCheck):
-        failed = package.check(program)
+    if failed is None and _checks_itself(type(package)):
+        failed = cast(CandidateCheck, package).check(program)
     return failed
+
+
+@cache
+def _checks_itself(package: type) -> bool:
+    return issubclass(package, CandidateCheck)
 
 
 def _entry(program: Program) -> str:
