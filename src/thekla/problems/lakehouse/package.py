@@ -138,6 +138,7 @@ class LakehousePackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=published,
+            hints=_FOLDER.hints,
             fixed_holdout=fixed_holdout,
         )
 
