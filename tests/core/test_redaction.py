@@ -56,7 +56,14 @@ def test_innocent_text_stays(text: str) -> None:
 
 
 def test_secrets_of_an_environment_are_those_that_say_so() -> None:
-    kept = {"PATH": "/usr/bin", "THEKLA_DATA": "/data", "KEYBOARD": "us"}
+    environment = {
+        "OPENAI_API_KEY": " sk-of-this-test-key ",
+        "GITHUB_TOKEN": "token-of-this-test",
+        "DB_PASSWORD": "password-of-test",
+        "SHORT_KEY": "abc",
+        "PATH": "/usr/bin:/usr/local/bin",
+        "KEYBOARD": "qwertz-and-more-keys",
+    }
     assert secrets_of(environment) == ("password-of-test", "token-of-this-test", "sk-of-this-test-key")
 
 
