@@ -66,5 +66,6 @@ def test_an_instance_under_other_names_draws_the_same_numbers_and_counts_the_sam
 def test_what_no_program_may_know_is_declared(name: str, suite: str) -> None:
     (entry,) = entry_points(group="thekla.problems", name=name)
     package = entry.load()(suite)
+    train = package.problem.instances[Split.TRAIN]
     assert isinstance(package, HiddenTruth)
-    assert all(package.hidden(instance) for instance in package.problem.instances[Split.TRAIN][:2])
+    assert all(package.hidden(instance) for instance in train[:2])

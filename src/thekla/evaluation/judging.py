@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
 from thekla.core.protocols import Guest, PairedReferee, ProblemPackage, Sandbox, SharedDraws, TwinnedSandbox
 from thekla.core.rng import derive_seed
+from thekla.evaluation.abilities import fulfils
 
 __all__ = ["judge_job"]
 
@@ -20,7 +23,9 @@ def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> 
     if job.twin and isinstance(sandbox, TwinnedSandbox):
         sandbox = sandbox.twin()
     interface = package.problem.interface
-    drawn_as = package.drawn_as(job.instance) if isinstance(package, SharedDraws) else job.instance.id
+    drawn_as = job.instance.id
+    if fulfils(type(package), SharedDraws):
+        drawn_as = cast(SharedDraws, package).drawn_as(job.instance)
     guest_seed = derive_seed(job.seed, package.problem.name, drawn_as)
     usage = Usage()
     try:

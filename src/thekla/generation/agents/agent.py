@@ -89,7 +89,7 @@ class CommandAgent:
             "when you end is scored. Say in at most three sentences what you changed and why."
         )
         section = Section(name="answer", text=text, tokens=estimate_tokens(text))
-        return Prompt(sections=(*prompt.sections, section))
+        return replace(prompt, sections=(*prompt.sections, section))
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """What the agent leaves in the folder.

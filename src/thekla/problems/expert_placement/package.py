@@ -82,6 +82,7 @@ class ExpertPlacementPackage(FolderPackage):
             measures=FOLDER.measures,
             vocabulary=VOCABULARY,
             published=FOLDER.published(self._suite),
+            hints=FOLDER.hints,
             reproducible=self._suite != "speed",
         )
 

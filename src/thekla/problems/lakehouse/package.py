@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ from thekla.core.program import Program
 from thekla.core.values import Value
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
-from thekla.simulators.lakehouse import Settings, oracle_policy, penalised_latency_bound, policy_source
+from thekla.simulators.lakehouse import Segment, Settings, oracle_policy, penalised_latency_bound, policy_source
 
 from .checking import lint_failure
 from .goals import GOALS, PENALTY, Goal, penalty_seconds
@@ -138,6 +139,7 @@ class LakehousePackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=published,
+            hints=_FOLDER.hints,
             fixed_holdout=fixed_holdout,
         )
 
@@ -184,18 +186,19 @@ class LakehousePackage(FolderPackage):
         return relabelled(instance, seed=seed)
 
     def hidden(self, instance: Instance) -> Sequence[Value]:
-        """What operators need: time, input and memory, as far as it has more digits than a policy may come by.
+        """What operators need (time, input, memory): as rows, of a pipeline and of the trace, and one by one where a
+        need has more digits than a policy may come by.
 
         With an estimator, which may tell the truth about memory, it is the time only.
         """
         setting = self._scene(instance.id)
-        segments = [
-            segment for each in setting.trace.pipelines for one in each.operators for segment in one.work.segments
-        ]
-        needs = [each.cpu_seconds for each in segments]
+        own = [[segment for one in each.operators for segment in one.work.segments] for each in setting.trace.pipelines]
+        needs: list[Callable[[Segment], float]] = [lambda segment: segment.cpu_seconds]
         if setting.new_estimator() is None:
-            needs += [each.storage_read_gb for each in segments] + [each.held_memory_gb for each in segments]
-        return sorted({need for need in needs if need != round(need, _DIGITS)})
+            needs += [lambda segment: segment.storage_read_gb, lambda segment: segment.held_memory_gb]
+        rows = [[need(segment) for segment in each] for need in needs for each in [*own, list(chain(*own))]]
+        particular = {value for row in rows for value in row if value != round(value, _DIGITS)}
+        return [*rows, *sorted(particular)]
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""

@@ -52,6 +52,7 @@ class TransactionsOnlinePackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
+            hints=_FOLDER.hints,
         )
 
     @cached_property
