@@ -1,4 +1,6 @@
-"""The container tier with a real engine. `THEKLA_TEST_IMAGE` names an image that holds this version of Python."""
+"""The container tier with a real engine: `THEKLA_TEST_IMAGE` names an image that holds this version of Python, and
+`THEKLA_TEST_ENGINE` the engine, if not the first that is found.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ from thekla.testing.attacks import ATTACKS
 from thekla.testing.sandboxes import SandboxConformance
 
 IMAGE = os.environ.get("THEKLA_TEST_IMAGE", "")
+ENGINE = os.environ.get("THEKLA_TEST_ENGINE", "")  # the first that is found, if not named
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,12 +27,12 @@ pytestmark = [
 
 class TestContainerSandbox(SandboxConformance):
     def make_sandbox(self) -> Sandbox:
-        return ContainerSandbox(image=IMAGE, test_itself=False)
+        return ContainerSandbox(ENGINE, IMAGE, test_itself=False)
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[ContainerSandbox]:
-    with ContainerSandbox(image=IMAGE) as made:  # proves itself by the attacks that it claims to stop
+    with ContainerSandbox(ENGINE, IMAGE) as made:  # proves itself by the attacks that it claims to stop
         yield made
 
 
