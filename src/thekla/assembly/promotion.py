@@ -10,7 +10,7 @@ from pathlib import Path
 from thekla.analysis.reading import RunView
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import verdict
-from thekla.assembly.build import build_package
+from thekla.assembly.build import build_backend, build_package
 from thekla.assembly.judgement import require_same_evaluator
 from thekla.assembly.reading import replace_file, view
 from thekla.assembly.sessions import folder
@@ -20,7 +20,6 @@ from thekla.core.problem import Instance, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage, WorkloadSpace
 from thekla.core.values import Data
-from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import draw_fresh
 from thekla.promotion import Effort, Promotion, Rivals, render_html, render_markdown
@@ -79,7 +78,7 @@ def promote(
     rivals = _rivals(seen)
     require_same_evaluator(package, seen)
     grounds = _grounds(package, seen)
-    backend = LocalBackend(seen.settings.problem, sandbox=sandbox, workers=workers)
+    backend = build_backend(seen.settings.problem, sandbox=sandbox, workers=workers)
     service = EvaluationService(
         package, backend, MemoryRun(), reference=seen.settings.problem, tier=backend.tier, objectives=(seen.objective,)
     )
