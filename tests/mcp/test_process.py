@@ -51,7 +51,11 @@ class Served:
         """Exit code and last words, once it has ended."""
         assert self.process.stderr is not None
         code = self.process.wait(PATIENCE_S)
-        return code, self.process.stderr.read()
+        said = self.process.stderr.read()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+        return code, said
 
     def _ask(self, method: str, params: Any) -> Any:
         assert self.process.stdout is not None
@@ -73,6 +77,7 @@ class Served:
 def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A run that waits for answers."""
     monkeypatch.syspath_prepend(PLUGINS)
+    monkeypatch.setenv("PYTHONPATH", PLUGINS)
     options = RunOptions(
         problem="toy",
         generator="asktell",
