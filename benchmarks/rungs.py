@@ -3,7 +3,7 @@
     python benchmarks/rungs.py placement:public
     python benchmarks/rungs.py transactions-offline --rungs annealing heat-bath
     python benchmarks/rungs.py placement --figure docs/problems/placement.svg --ticks 0 0.25 0.5 0.75 1
-    python benchmarks/rungs.py transactions-online --figure docs/problems/transactions-online.svg --ticks 2.5 2 1.5 1 0.5 0
+    python benchmarks/rungs.py transactions-online --figure online.svg --ticks 2.5 2 1.5 1 0.5 0
 
 Each program runs in the sandbox. CPU time is read from the kernel around the judging of an instance, messages included
 and loading left out. `--wall-s` gives them more wall time than the problem does, for a machine that is busy.
