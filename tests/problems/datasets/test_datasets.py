@@ -19,7 +19,7 @@ from thekla.problems.datasets.conversion import RECIPES
 
 from .serving import Served, serving
 
-NEVER_HAD = {"moe/expert-load.json"}
+NEVER_HAD = {"moe/expert-load.json", *(f"llm_sql/{name}.csv.gz" for name in ("movies", "BIRD", "PDMX", "products"))}
 CONTENT = b"name,style\n" + b"a porter,dark\n" * 30_000
 
 

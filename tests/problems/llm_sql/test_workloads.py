@@ -1,6 +1,8 @@
 """Instances are made again from their ids, the same in every process, and none is in two splits."""
 
+import gzip
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.problem import Split
 from thekla.problems.datasets import MissingDataError
 from thekla.problems.llm_sql import build
+from thekla.problems.llm_sql.public_tables import OTHERS, joined_table
 from thekla.problems.llm_sql.star_schema import PROFILES
 from thekla.problems.llm_sql.tables import Table
 from thekla.problems.llm_sql.workloads import Scene, instance, race_table, scene
@@ -80,13 +83,59 @@ def test_a_race_is_no_single_table_and_a_table_no_race() -> None:
         race_table("star/reviews/s1", 0)
 
 
-def test_public_table_that_is_absent_names_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture
+def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder of public data, and no scene remembered from another one."""
     monkeypatch.setenv("THEKLA_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     scene.cache_clear()
+    yield tmp_path
+    scene.cache_clear()
+
+
+@pytest.mark.usefixtures("data")
+def test_public_table_that_is_absent_names_the_command() -> None:
     with pytest.raises(MissingDataError, match="thekla data fetch llm_sql/beer"):
         scene("beer/id-name/first20")
     assert build("public").problem.instances[Split.TRAIN]  # the suite can be looked at without it
+
+
+def test_other_public_tables_are_read_in_the_published_form(data: Path) -> None:
+    for number, (name, public) in enumerate(OTHERS.items()):
+        head = ["plain", *reversed([column for group in public.joined for column in group])]
+        rows = [[f"{column} {row + number}, quoted" for column in head] for row in range(3)]
+        file = data / public.file
+        file.parent.mkdir(exist_ok=True)
+        text = "\n".join(",".join(f'"{cell}"' for cell in row) for row in (head, *rows))
+        file.write_bytes(gzip.compress(text.encode()))
+        table = scene(name).table
+        assert [column.name for column in table.columns] == ["plain", *map("+".join, public.joined)]
+        assert table.texts[0] == tuple(f"plain {row + number}, quoted" for row in range(3))
+        assert table.texts[1][2] == "".join(f"{column} {2 + number}, quoted" for column in public.joined[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a,b\n1,2\n", "has no column c; it has a, b"),
+        (b"a,b,c\n1,2\n", "no table with a header and rows of equal width"),
+        (b"a,b,c\n", "no table with a header"),
+        (b"\xff\xfe", "no table with a header"),
+        (b"", "no table with a header"),
+    ],
+)
+def test_a_file_that_is_not_the_published_table_is_refused(content: bytes, words: str) -> None:
+    with pytest.raises(ProblemError, match=words):
+        joined_table("x.csv", content, (("a", "c"),))
+
+
+@pytest.mark.usefixtures("data")
+def test_every_other_public_table_is_in_the_catalogue_and_named_when_absent() -> None:
+    train = build("tables").problem.instances[Split.TRAIN]
+    assert [each.id for each in train] == list(OTHERS)
+    for id, public in OTHERS.items():
+        with pytest.raises(MissingDataError, match=f"run: thekla data fetch {public.file}"):
+            scene(id)
 
 
 needs_data = pytest.mark.skipif(not has_data(), reason="THEKLA_DATA names no folder")

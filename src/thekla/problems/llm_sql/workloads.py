@@ -2,7 +2,8 @@
 
 * ``star/<profile>/s<seed>``: a generated table and a cache of blocks that is too small for it.
 * ``trie/<profile>/s<seed>``: the same, under the published metric.
-* ``beer/<id-name|name-id>``: the public table, under the published metric; which of a merged pair comes first.
+* ``beer/<id-name|name-id>``: the public table of beers, under the published metric; which of a joined pair comes first.
+* ``<movies|bird|pdmx|products>/joined``: the other public tables, under the same metric.
 * ``race/<profile>/s<seed>``: the seed of as many tables as a race has turns.
 * ``tiny/<blocks|trie>``: a dozen rows.
 
@@ -13,27 +14,23 @@ the columns.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
-from types import MappingProxyType
 
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
-from thekla.problems import datasets
 from thekla.problems.folder import drawn_seed, near_seed
 from thekla.problems.names import RENAMED, first_name
 
+from .public_tables import BEERS, OTHERS, PUBLIC_TABLES
 from .star_schema import PROFILES, generate
-from .tables import BlockMetric, Column, Metric, Prompts, Table, TrieMetric, row_lengths
+from .tables import BlockMetric, Metric, Prompts, Table, TrieMetric, row_lengths
 
 __all__ = [
-    "BEER",
     "SMOKE_RACE",
     "Scene",
     "drawn_holdout",
@@ -51,18 +48,10 @@ __all__ = [
 GENERATOR_VERSION = 1
 """Raised whenever an id would give another table than before."""
 
-BEER = "llm_sql/beer.csv.gz"
-"""The public table in the catalogue of data sets."""
-
 SMOKE_RACE = "race/reviews/s90/first200"
 """A race of a few small tables, which asks only whether a program works."""
 
 _BLOCK_TOKENS = 16  # as in vLLM
-# The published evaluators join identifier and name of a beer into one field, the last; published programs differ in
-# which of the two comes first.
-_MERGED: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"id-name": ("beer/beerId", "beer/name"), "name-id": ("beer/name", "beer/beerId")}
-)
 _PROBE_ROWS = 250
 _TRIE_PROFILES = ("reviews", "loose-attributes", "two-populations")
 _RACE_PROFILES = ("reviews", "two-entities", "many-categories")
@@ -112,13 +101,14 @@ def instance(id: str, split: Split) -> Instance:
         ProblemError: The id names no recipe.
     """
     _require_recipe(id)
-    content = datasets.dataset(BEER).sha256 if id.startswith("beer/") else str(GENERATOR_VERSION)
+    public = PUBLIC_TABLES.get(_whole(id))
+    content = str(GENERATOR_VERSION) if public is None else public.digest
     return Instance(id=id, split=split, digest=digest_of({"llm-sql": content, "id": id}))
 
 
 def smoke(suite: str) -> Instance:
     """The tiny case that a program of the suite meets before any real table."""
-    return instance({"default": "tiny/blocks", "public": "tiny/trie", "speed": SMOKE_RACE}[suite], Split.TRAIN)
+    return instance({"default": "tiny/blocks", "speed": SMOKE_RACE}.get(suite, "tiny/trie"), Split.TRAIN)
 
 
 def probes(suite: str) -> tuple[Instance, ...]:
@@ -144,9 +134,9 @@ def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
             Split.TRAIN: [f"star/{profile}/s1000" for profile in PROFILES],
             Split.VALIDATION: [f"star/{profile}/s{seed}" for profile in PROFILES for seed in (2000, 2001)],
         }
-    elif suite == "public":
+    elif suite in ("public", "tables"):
         ids = {
-            Split.TRAIN: [f"beer/{merged}" for merged in _MERGED],
+            Split.TRAIN: list(BEERS if suite == "public" else OTHERS),
             Split.VALIDATION: [f"trie/{profile}/s{seed}" for profile in _TRIE_PROFILES for seed in (2000, 2001)],
         }
     elif suite == "speed":
@@ -155,15 +145,17 @@ def splits(suite: str) -> Mapping[Split, tuple[Instance, ...]]:
             Split.VALIDATION: [f"race/{profile}/s2000" for profile in _RACE_PROFILES],
         }
     else:
-        raise ConfigError(f"problem 'llm-sql' has no suite {suite!r}; use one of default, public, speed")
+        raise ConfigError(f"problem 'llm-sql' has no suite {suite!r}; use one of default, public, tables, speed")
     return {split: tuple(instance(id, split) for id in of) for split, of in ids.items()}
 
 
 def drawn_holdout(suite: str, key: bytes) -> tuple[Instance, ...]:
-    """The hold-out that a key determines; that of the public table is generated under the same metric."""
+    """The hold-out that a key determines; that of public tables is generated under the same metric."""
+    like_public = [f"trie/{profile}" for profile in _TRIE_PROFILES for _ in range(2)]
     stems: Mapping[str, Sequence[str]] = {
         "default": [f"star/{profile}" for profile in PROFILES for _ in range(2)],
-        "public": [f"trie/{profile}" for profile in _TRIE_PROFILES for _ in range(2)],
+        "public": like_public,
+        "tables": like_public,
         "speed": [f"race/{profile}" for profile in _RACE_PROFILES],
     }
     return tuple(
@@ -189,7 +181,7 @@ def resized(given: Instance, factor: float) -> Instance | None:
 def varied(given: Instance, *, seed: int) -> Instance | None:
     """Another table of the same profile, or of another one of the suite in one of four times.
 
-    None for the public table, of which there is no other, for tiny and for changed ones.
+    None for public tables, of which there is no other, for tiny and for changed ones.
     """
     found = _GENERATED.fullmatch(given.id)
     if found is None:
@@ -216,7 +208,7 @@ def scene(id: str) -> Scene:
 
     Raises:
         ProblemError: The id names no recipe.
-        MissingDataError: The public table is not on this machine.
+        MissingDataError: A public table is not on this machine.
     """
     _require_recipe(id)
     if (renamed := RENAMED.search(id)) is not None:
@@ -246,19 +238,24 @@ def race_table(id: str, turn: int) -> Table:
 
 def _require_recipe(id: str) -> None:
     plain = first_name(id)
-    whole = _FIRST.sub("", plain)
+    whole = _whole(id)
     found = _GENERATED.fullmatch(_TIMES.sub("", plain) if whole == plain else whole)
     generated = found is not None and found["profile"] in PROFILES and (plain == id or found["family"] != "race")
-    if not (generated or whole in _TINY or whole in [f"beer/{merged}" for merged in _MERGED]):
+    if not (generated or whole in _TINY or whole in PUBLIC_TABLES):
         raise ProblemError(
             f"no instance of llm-sql is called {id!r}; expected star, trie or race/<profile>/s<seed> with one of the "
-            f"profiles {', '.join(PROFILES)}, beer/<{'|'.join(_MERGED)}>, or one of {', '.join(_TINY)}"
+            f"profiles {', '.join(PROFILES)}, or one of {', '.join((*PUBLIC_TABLES, *_TINY))}"
         )
 
 
+def _whole(id: str) -> str:
+    """The id without what stands behind a table for its beginning or for other names."""
+    return _FIRST.sub("", RENAMED.sub("", id))
+
+
 def _table(whole: str) -> Table:
-    if whole.startswith("beer/"):
-        return _beer(*_MERGED[whole.removeprefix("beer/")])
+    if whole in PUBLIC_TABLES:
+        return PUBLIC_TABLES[whole].table()
     if whole in _TINY:
         return generate(PROFILES["two-entities"], _random("tiny"), rows=12)
     family, profile, seed = _TIMES.sub("", whole).split("/")
@@ -283,7 +280,7 @@ def _renamed(table: Table, rng: Random) -> Table:
 
 def _metric(whole: str, table: Table) -> Metric:
     family, name = whole.split("/")[:2]
-    if family in ("trie", "beer") or whole == "tiny/trie":
+    if family == "trie" or whole in PUBLIC_TABLES or whole == "tiny/trie":
         return TrieMetric()
     share = PROFILES[name].cache if name in PROFILES else 0.5
     total = sum(row_lengths(table, BlockMetric(block=_BLOCK_TOKENS, capacity=None).length))
@@ -293,12 +290,3 @@ def _metric(whole: str, table: Table) -> Metric:
 def _random(name: str) -> Random:
     # A text seeds alike in every version of Python, and nothing else of ours has a say in it.
     return Random(f"llm-sql/{GENERATOR_VERSION}/{name}")
-
-
-def _beer(first: str, second: str) -> Table:
-    """The public table, two of its columns joined into the last one."""
-    head, *rows = csv.reader(io.StringIO(datasets.content(BEER).decode("utf-8"), newline=""))
-    texts = {name: [row[number] for row in rows] for number, name in enumerate(head)}
-    joined = [one + other for one, other in zip(texts[first], texts[second], strict=True)]
-    kept = [name for name in head if name not in (first, second)]
-    return Table((*(Column.of(name, texts[name]) for name in kept), Column.of(f"{first}+{second}", joined)))
