@@ -191,5 +191,5 @@ def test_an_agent_that_always_fails_stops_the_run_for_somebody_to_look(tmp_path:
 
 
 def test_a_tool_that_is_not_installed_is_refused_before_the_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not on the path"):
+    with pytest.raises(ConfigError, match=r"not on the path.*npm install -g @openai/codex"):
         CommandAgent(tool="codex", environment={"PATH": str(tmp_path)})

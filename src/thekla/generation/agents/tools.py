@@ -34,6 +34,7 @@ class AgentTool:
     """A command-line agent.
 
     Args:
+        package: What brings it, from the registry of npm.
         command: The command line after the executable, for a model (empty: the tool's own) and a prompt.
         by_stdin: Whether the prompt goes to stdin and not into the command line.
         read: Makes a report of what it printed.
@@ -41,6 +42,7 @@ class AgentTool:
 
     executable: str
     version: str
+    package: str
     command: Callable[[str, str], Sequence[str]]
     by_stdin: bool
     read: Callable[[str], Report]
@@ -148,11 +150,37 @@ def _read_opencode(text: str) -> Report:
 
 
 TOOLS: Mapping[str, AgentTool] = {
-    "claude": AgentTool(executable="claude", version="2.1", command=_claude, by_stdin=True, read=_read_claude),
-    "codex": AgentTool(executable="codex", version="0.169", command=_codex, by_stdin=True, read=_read_codex),
-    "gemini": AgentTool(executable="gemini", version="0.61", command=_gemini, by_stdin=False, read=_read_gemini),
+    "claude": AgentTool(
+        executable="claude",
+        version="2.1",
+        package="@anthropic-ai/claude-code",
+        command=_claude,
+        by_stdin=True,
+        read=_read_claude,
+    ),
+    "codex": AgentTool(
+        executable="codex",
+        version="0.169",
+        package="@openai/codex",
+        command=_codex,
+        by_stdin=True,
+        read=_read_codex,
+    ),
+    "gemini": AgentTool(
+        executable="gemini",
+        version="0.61",
+        package="@google/gemini-cli",
+        command=_gemini,
+        by_stdin=False,
+        read=_read_gemini,
+    ),
     "opencode": AgentTool(
-        executable="opencode", version="1.18", command=_opencode, by_stdin=False, read=_read_opencode
+        executable="opencode",
+        version="1.18",
+        package="opencode-ai",
+        command=_opencode,
+        by_stdin=False,
+        read=_read_opencode,
     ),
 }
 
