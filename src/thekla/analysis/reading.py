@@ -25,6 +25,7 @@ from thekla.core.journal import (
     payload_of,
     program_from_blob,
 )
+from thekla.core.lead import Lead
 from thekla.core.preference import by_preference
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
@@ -417,14 +418,12 @@ def _is_duplicate(candidate: CandidateView) -> bool:
 
 def _curve(candidates: Iterable[CandidateView], settings: Started) -> tuple[CurvePoint, ...]:
     objective, points = settings.objectives[0], list[CurvePoint]()
-    best: tuple[float, float] | None = None  # how feasible, and its gain
+    lead = Lead(objective, settings.constraints)
     for candidate in candidates:
         if candidate.id is None or not isinstance(candidate.outcome, Scored):
             continue
-        score = candidate.outcome.scores[objective.name]
-        standing = (-violation(settings.constraints, candidate.outcome), objective.gain(score))
-        if best is None or standing > best:
-            best = standing
+        if lead.take(candidate.outcome):
+            score = candidate.outcome.scores[objective.name]
             points.append(CurvePoint(evaluation=candidate.evaluation, score=score, candidate=candidate.id))
     return tuple(points)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from thekla.core.events import EventKind
 from thekla.core.journal import ToldFact, payload_of
 from thekla.core.program import Program
 from thekla.core.protocols import Facts
+from thekla.core.redaction import Redactor, secrets_of
 from thekla.core.run import ASK_TELL, Prompt, Proposal, Spending, Ticket, Told
 from thekla.core.values import Data
 from thekla.generation.asktell import Reply
@@ -171,6 +173,7 @@ class Counter:
             )
         self._opened = opened
         self._leases = Leases(opened.store, now_s)
+        self._redactor = Redactor(secrets_of(os.environ))
 
     async def ask(
         self, n: int, *, by: str, lease_s: float, again: bool = False, known: Container[str] = ()
@@ -195,7 +198,7 @@ class Counter:
             held = self._leases.held(name)
             if len(offers) < n and (held is None or (again and held.by == by and name not in known)):
                 lease = self._leases.take(name, by, lease_s)
-                offers.append(Offer(lease=lease, ticket=waiting.ticket, prompt=waiting.prompt))
+                offers.append(Offer(lease=lease, ticket=waiting.ticket, prompt=self._redactor.prompt(waiting.prompt)))
         return offers
 
     async def tell(self, ticket: str, reply: Reply) -> Heard:

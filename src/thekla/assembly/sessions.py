@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
+    build_backend,
     build_package,
     build_prompts,
     build_search,
@@ -104,7 +105,7 @@ def run(
         # A wrong argument is refused before anything is made.
         strategy, _, _ = _components(package, started, _models(started), Desk())
         _warn_of_idle_settings(strategy, options)
-        with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
+        with contextlib.closing(build_backend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
             run_id = place.new_id(package.problem.name, datetime.now(UTC))
             with RunFile.create(place.path_of(run_id), run_id) as store:
@@ -182,7 +183,7 @@ def take_up(
         imports = [program_from_blob(store.blob(program)) for program in started.imports]
 
         def start() -> LocalBackend:
-            return LocalBackend(started.problem, sandbox=started.tier, workers=workers)
+            return build_backend(started.problem, sandbox=started.tier, workers=workers)
 
         with contextlib.closing(DeferredBackend(start)) as backend:
             return _go(package, backend, store, started, imports, observer, stop, work, lasting=lasting)

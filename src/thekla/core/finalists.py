@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from thekla.core.constraints import violation
 from thekla.core.evaluation import Outcome, Scored
+from thekla.core.lead import Lead
 from thekla.core.preference import by_preference
 from thekla.core.problem import Baseline, Objective, Problem
 from thekla.core.program import Candidate
@@ -42,15 +42,9 @@ def milestones_of(
     problem: Problem, scored: Sequence[tuple[Candidate, Scored]], *, besides: Sequence[Candidate]
 ) -> list[Candidate]:
     """Some that led on train for a while, evenly among those who did: their fate on validation shows when the search
-    began to fit train only."""
-    objective = problem.objective
-    led: list[Candidate] = []
-    best = -math.inf
-    for candidate, outcome in scored:
-        gain = objective.gain(outcome.scores[objective.name])
-        if gain > best:
-            best = gain
-            led.append(candidate)
+    began to fit train only. Feasible programs lead before all others."""
+    lead = Lead(problem.objective, problem.constraints)
+    led = [candidate for candidate, outcome in scored if lead.take(outcome)]
     left = [candidate for candidate in led if candidate not in besides]
     if len(left) <= MILESTONES:
         return left

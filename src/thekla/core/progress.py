@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from thekla.core.budget import Budget, Ledger
-from thekla.core.constraints import violation
 from thekla.core.evaluation import Failed, FailureKind, Scored
+from thekla.core.lead import Lead
 from thekla.core.problem import Constraint, Objective
 from thekla.core.run import Told
 
@@ -68,7 +68,10 @@ class Tally:
     quarantined: int = 0
     baseline: float | None = None
     best: float | None = None
-    _standing: tuple[float, float] | None = None  # of the best: how feasible, and its gain
+    _lead: Lead = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lead = Lead(self.objective, self.constraints)
 
     def take(self, told: Told) -> None:
         """Take in an outcome."""
@@ -80,16 +83,12 @@ class Tally:
         score = told.outcome.scores[self.objective.name]
         if self.baseline is None:
             self.baseline = score
-        if self._standing is None or self.is_led_by(told.outcome):
-            self._standing, self.best = self._standing_of(told.outcome), score
+        if self._lead.take(told.outcome):
+            self.best = score
 
     def is_led_by(self, outcome: Scored) -> bool:
         """Whether it is better than the best so far; what is first leads nobody."""
-        return self._standing is not None and self._standing_of(outcome) > self._standing
-
-    def _standing_of(self, outcome: Scored) -> tuple[float, float]:
-        gain = self.objective.gain(outcome.scores[self.objective.name])
-        return -violation(self.constraints, outcome), gain
+        return not self._lead.is_open and self._lead.is_lost_to(outcome)
 
     def progress(
         self,

@@ -24,8 +24,8 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
     """Answers for `testing.model_server.ModelServer`: the k-th request gets the draws of the k-th ticket of a trial.
 
     The last program of the prompt is the one that is changed, as published engines put it there, and those before it
-    are what it may be crossed with. A prompt that shows SEARCH/REPLACE blocks is answered by one, others by the whole
-    program in a fence.
+    are what it may be crossed with. A prompt that shows SEARCH/REPLACE blocks, be it in the system's message, is
+    answered by one, others by the whole program in a fence.
     """
     model = SyntheticModel(lab)
 
@@ -37,7 +37,8 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
         proposal = model.answer(ticket, seed=derive_seed(seed, "laboratory", number))
         if proposal.program is None:
             return Reply(text="One could try other constants.")
-        return Reply(text=_answer(programs[-1].text, proposal.program.text, diff=_DIFF in prompt))
+        wants_diff = any(_DIFF in _text(message.get("content")) for message in body["messages"])
+        return Reply(text=_answer(programs[-1].text, proposal.program.text, diff=wants_diff))
 
     return script
 

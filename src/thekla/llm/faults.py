@@ -75,6 +75,12 @@ class ModelFault(ProviderError):
         """Whether no request to this model can succeed until somebody acts."""
         return self.kind in _ENDING
 
+    def with_message(self, message: str) -> ModelFault:
+        """The same fault in other words."""
+        return ModelFault(
+            self.kind, message, retry_after_s=self.retry_after_s, spending=self.spending, detail=self.detail
+        )
+
     def with_spending(self, spending: Spending) -> ModelFault:
         """The same fault at another cost."""
         return ModelFault(
