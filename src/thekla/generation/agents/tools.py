@@ -74,12 +74,12 @@ def _read_claude(text: str) -> Report:
     results = [one for one in _objects(text) if one.get("type") == "result"]
     found: Mapping[str, Any] = results[-1] if results else {}
     usage = _mapping(found.get("usage"))
-    cached = _count(usage, "cache_read_input_tokens")
-    asked = _count(usage, "input_tokens") + cached + _count(usage, "cache_creation_input_tokens")
+    cached, written = _count(usage, "cache_read_input_tokens"), _count(usage, "cache_creation_input_tokens")
     spending = Spending(
         cost_usd=_money(found.get("total_cost_usd")),
-        input_tokens=asked,
+        input_tokens=_count(usage, "input_tokens") + cached + written,
         cached_tokens=cached,
+        cache_write_tokens=written,
         output_tokens=_count(usage, "output_tokens"),
         calls=max(1, _count(found, "num_turns")),
     )
@@ -134,16 +134,21 @@ def _read_opencode(text: str) -> Report:
             said = str(part.get("text", ""))
         elif event.get("type") == "step_finish":
             tokens, failed = _mapping(part.get("tokens")), ""
-            cached = _count(_mapping(tokens.get("cache")), "read")
+            cache = _mapping(tokens.get("cache"))
+            cached, written = _count(cache, "read"), _count(cache, "write")
             spending = spending + Spending(
                 cost_usd=_money(part.get("cost")),
-                input_tokens=_count(tokens, "input") + cached,
+                input_tokens=_count(tokens, "input") + cached + written,
                 cached_tokens=cached,
+                cache_write_tokens=written,
                 output_tokens=_count(tokens, "output") + _count(tokens, "reasoning"),
                 calls=1,
             )
         elif event.get("type") == "error":
-            failed = str(_mapping(event.get("error")).get("message", "an error"))
+            error = _mapping(event.get("error"))
+            failed = str(
+                _mapping(error.get("data")).get("message") or error.get("message") or error.get("name", "an error")
+            )
     if spending.calls == 0:
         spending = Spending(cost_usd=None)
     return Report(said=said, spending=spending, failed=failed)
