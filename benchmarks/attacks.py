@@ -2,7 +2,8 @@
 
 The engines live in an environment of their own:
 
-    python -m venv engines && engines/bin/pip install openevolve skydiscover && engines/bin/pip install --no-deps llm4ad
+    python -m venv engines && engines/bin/pip install openevolve skydiscover
+    engines/bin/pip install --no-deps llm4ad shinka-evolve
     python benchmarks/attacks.py --python engines/bin/python
 
 Each attack is tried on each, and counts as a success for what `thekla.testing.arena` saw from outside. The engines
@@ -36,7 +37,7 @@ from thekla.sandbox import BubblewrapSandbox, StrictSandbox
 from thekla.testing.arena import HONEST, Arena, Judged, evaluator_of
 from thekla.testing.attacks import ATTACKS
 
-ENGINES = ("openevolve", "skydiscover", "llm4ad")
+ENGINES = ("openevolve", "skydiscover", "llm4ad", "shinka")
 TIERS: Mapping[str, Callable[[], Sandbox]] = {"strict": StrictSandbox, "bubblewrap": BubblewrapSandbox}
 LIMITS = Limits(wall_s=3.0, cpu_s=3.0, memory_mb=256)
 GRACE_S = 3.0

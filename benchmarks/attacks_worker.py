@@ -11,7 +11,9 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
@@ -70,13 +72,19 @@ def skydiscover(evaluation: str) -> Callable[[str], tuple[Any, str]]:
     return evaluate
 
 
+def _folder_of(package: str) -> ModuleType:
+    """A package without what its own start imports, which an evaluator does not need; its modules can be imported."""
+    hollow = ModuleType(package)
+    found = importlib.util.find_spec(package)
+    assert found is not None
+    hollow.__path__ = list(found.submodule_search_locations or ())
+    sys.modules[package] = hollow
+    return hollow
+
+
 def llm4ad(evaluation: str) -> Callable[[str], tuple[Any, str]]:
     """LLM4AD's evaluator, which forks a process for each program; its folder is enough (`pip install --no-deps`)."""
-    package = ModuleType("llm4ad")  # the package's own start imports torch and more, which the evaluator does not need
-    found = importlib.util.find_spec("llm4ad")
-    assert found is not None
-    package.__path__ = list(found.submodule_search_locations or ())
-    sys.modules["llm4ad"] = package
+    _folder_of("llm4ad")
     engine = import_module("llm4ad.base.evaluate")
     spec = importlib.util.spec_from_file_location("evaluation", evaluation)
     assert spec is not None
@@ -99,7 +107,65 @@ def llm4ad(evaluation: str) -> Callable[[str], tuple[Any, str]]:
     return evaluate
 
 
-ENGINES = {"openevolve": openevolve, "skydiscover": skydiscover, "llm4ad": llm4ad}
+SHINKA_EVALUATE = """
+import sys
+from importlib import util
+from types import ModuleType
+
+for package in ("shinka", "shinka.core", "shinka.utils"):
+    hollow = ModuleType(package)
+    hollow.__path__ = list(util.find_spec(package).submodule_search_locations)
+    sys.modules[package] = hollow
+from shinka.core.wrap_eval import run_shinka_eval
+
+sys.path.insert(0, {folder!r})
+from evaluation import JOBS, score_of
+
+def aggregate(orders):
+    return {{"combined_score": score_of(orders[0])}}
+
+run_shinka_eval(
+    program_path=sys.argv[2],
+    results_dir=sys.argv[4],
+    experiment_fn_name="order",
+    num_runs=1,
+    get_experiment_kwargs=lambda number: {{"jobs": [list(job) for job in JOBS]}},
+    aggregate_metrics_fn=aggregate,
+)
+"""
+
+
+def shinka(evaluation: str) -> Callable[[str], tuple[Any, str]]:
+    """ShinkaEvolve's local jobs and its evaluation wrapper, one process for each program, as in its own examples.
+
+    Its folder is enough (`pip install --no-deps`), with numpy and PyYAML, which the other engines bring.
+    """
+    for package in ("shinka", "shinka.launch", "shinka.utils"):
+        _folder_of(package)
+    general = import_module("shinka.utils.general")
+    utils: Any = sys.modules["shinka.utils"]
+    utils.load_results, utils.parse_time_to_seconds = general.load_results, general.parse_time_to_seconds
+    local = import_module("shinka.launch.local")
+    folder = os.path.dirname(evaluation)
+    script = os.path.join(folder, "evaluate.py")
+    with open(script, "w") as file:
+        file.write(SHINKA_EVALUATE.format(folder=folder))
+
+    def evaluate(text: str) -> tuple[Any, str]:
+        place = tempfile.mkdtemp(prefix="job-", dir=folder)
+        program, results = os.path.join(place, "main.py"), os.path.join(place, "results")
+        with open(program, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+        job = local.submit(results, [sys.executable, script, "--program_path", program, "--results_dir", results])
+        found = local.monitor(job, results, poll_interval=0.02, timeout=f"00:00:0{TIMEOUT_S}")
+        metrics = found.get("metrics", {})
+        shutil.rmtree(place, ignore_errors=True)
+        return metrics.get("combined_score"), str(found)
+
+    return evaluate
+
+
+ENGINES = {"openevolve": openevolve, "skydiscover": skydiscover, "llm4ad": llm4ad, "shinka": shinka}
 
 
 def main() -> None:

@@ -5,6 +5,9 @@
 A problem may name a suite after a colon. Each is searched twice, without and with `--tune`: strategy `islands`, 300
 evaluations, eight tickets in flight. Gains are in the objective's unit, more is better whatever its direction: the mean
 over instances of the winner's score less the first seed's, with a 95 % bootstrap interval over the instances.
+
+Each search has a folder of its own within that of `--runs`: what was interrupted goes on where it stopped, and what has
+ended is only read.
 """
 
 from __future__ import annotations
@@ -19,27 +22,17 @@ from typing import Any
 from thekla.analysis.ladder import compare_with_seed, ladder
 from thekla.analysis.reading import CandidateView
 from thekla.analysis.statistics import PairedComparison
-from thekla.assembly import load_options, run, view
+from thekla.assembly import RunResult, list_runs, load_options, resume, run, view
 from thekla.core.problem import Split
+from thekla.engine import Progress
 
 SPLITS = (Split.TRAIN, Split.VALIDATION, Split.HOLDOUT)
 
 
 def measure(problem: str, *, tune: bool, given: argparse.Namespace) -> dict[str, Any]:
     """Scores of the first seed and of the winner of one run, with the gain, by split."""
-    name, _, suite = problem.partition(":")
-    options = load_options(
-        problem=name,
-        suite=suite or "default",
-        tune=tune,
-        strategy="islands",
-        seed=given.seed,
-        evaluations=given.evaluations,
-        in_flight=8,
-        workers=given.workers,
-    )
-    result = run(options, runs=given.runs, observer=lambda progress: None)
-    seen = view(str(result.path), given.runs)
+    result = search(problem, tune=tune, given=given)
+    seen = view(str(result.path), None)
     steps = ladder(seen)
     compared, seed, best = compare_with_seed(seen, steps), steps.of_role("seed"), steps.best
     rows = {}
@@ -49,6 +42,31 @@ def measure(problem: str, *, tune: bool, given: argparse.Namespace) -> dict[str,
             rows[split.value] = {"seed": theirs.score, "winner": ours.score, **_gain(compared.get(split))}
     spent = {"evaluations": seen.ledger.evaluations, "proposals": seen.ledger.proposals, "wall_s": seen.ledger.span_s}
     return {"problem": problem, "tune": tune, "run": result.run_id, "operator": _operator(seen.best), **rows, **spent}
+
+
+def search(problem: str, *, tune: bool, given: argparse.Namespace) -> RunResult:
+    """The search to its end: from its beginning, or from where it was interrupted."""
+    name, _, suite = problem.partition(":")
+    suite = suite or "default"
+    tuning = "with" if tune else "without"
+    runs: Path = given.runs / f"{name}-{suite}-{tuning}-{given.evaluations}-{given.seed}"
+    if earlier := list_runs(runs):
+        return resume(earlier[0].run_id, runs=runs, workers=given.workers, observer=_nobody)
+    options = load_options(
+        problem=name,
+        suite=suite,
+        tune=tune,
+        strategy="islands",
+        seed=given.seed,
+        evaluations=given.evaluations,
+        in_flight=8,
+        workers=given.workers,
+    )
+    return run(options, runs=runs, observer=_nobody)
+
+
+def _nobody(progress: Progress) -> None:
+    """Nobody looks on."""
 
 
 def _operator(best: CandidateView | None) -> str:

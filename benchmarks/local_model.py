@@ -74,7 +74,6 @@ def weights_of_package() -> Path:
 def measure(preset: str, model: str, runs: Path, *, proposals: int, max_tokens: int, repairs: int) -> Figures:
     """One run of a preset, to its verdict."""
     entry = {
-        "model": model,
         "max_tokens": max_tokens,
         "temperature": 0.7,
         "input_usd_per_mtok": 0.0,
@@ -83,6 +82,7 @@ def measure(preset: str, model: str, runs: Path, *, proposals: int, max_tokens: 
     options = assembly.load_options(
         None,
         preset=preset,
+        model=model,
         problem=PROBLEM,
         suite="default",
         proposals=proposals,
@@ -97,7 +97,7 @@ def measure(preset: str, model: str, runs: Path, *, proposals: int, max_tokens: 
     return Figures(
         preset=preset,
         status=seen.status,
-        proposals=seen.ledger.proposals,
+        proposals=len(asked),
         requests=sum(calls.spending.calls for calls in seen.models),
         programs=sum(calls.programs for calls in seen.models),
         scored=sum(isinstance(one.outcome, Scored) for one in asked),
@@ -112,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a line for each preset; 1 if a run did not come to its end."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", default="", help="a server that is there already, as in http://host/v1#model")
+    parser.add_argument("--preset", action="append", choices=PRESETS, help="only this one; may be given again")
     parser.add_argument("--proposals", type=int, default=6)
     parser.add_argument(
         "--max-tokens", type=int, default=400, help="of an answer; one that is cut off gets twice as much"
@@ -123,13 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own = served(weights_of_package(), given.threads) if not given.endpoint else contextlib.nullcontext(given.endpoint)
     with own as model, tempfile.TemporaryDirectory() as folder:
         effort = {"proposals": given.proposals, "max_tokens": given.max_tokens, "repairs": given.repairs}
-        figures = [measure(preset, model, Path(folder), **effort) for preset in PRESETS]
-    if given.json:
-        print(json.dumps([asdict(one) for one in figures]))
-    else:
-        for one in figures:
-            print(", ".join(f"{name} {value}" for name, value in asdict(one).items()))
-    return 0 if all(one.status == "closed" for one in figures) else 1
+        ended = []
+        for preset in given.preset or PRESETS:
+            figures = measure(preset, model, Path(folder), **effort)
+            ended.append(figures.status == "closed")
+            words = ", ".join(f"{name} {value}" for name, value in asdict(figures).items())
+            print(json.dumps(asdict(figures)) if given.json else words, flush=True)
+    return 0 if all(ended) else 1
 
 
 if __name__ == "__main__":

@@ -157,6 +157,11 @@ def test_locks_agree_on_every_version() -> None:
     assert {name: versions for name, versions in pins.items() if len(versions) > 1} == {}
 
 
+def test_the_engine_can_be_read_in_one_sitting() -> None:
+    lines = [line for path in (PACKAGE / "engine").glob("*.py") for line in path.read_text().splitlines()]
+    assert 100 < len(lines) <= 500
+
+
 def test_no_module_is_called_utils() -> None:
     assert [label(path) for path in MODULES if path.stem in ("utils", "util", "helpers", "misc")] == []
 

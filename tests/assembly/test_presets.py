@@ -31,6 +31,11 @@ def test_every_preset_says_what_it_is_and_builds(name: str) -> None:
     assert started.components["preset"].version == preset.version
 
 
+def test_presets_of_published_engines_show_no_hints() -> None:
+    hinting = {name for name in preset_names() if load_preset(name).options.get("hints", True)}
+    assert hinting == {"climb-and-tune"}
+
+
 def test_an_unknown_preset_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(ConfigError, match=r"known: .*climb-and-tune"):
         load_options(preset="none-such", problem="toy")

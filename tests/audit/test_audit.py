@@ -7,21 +7,27 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thekla.audit import CHECKS, AuditReport, Severity, audit
+from thekla.audit.checks.stages import kendall
 from thekla.audit.page import render_audit
+from thekla.audit.tree import traits
 from thekla.core.codec import decode, encode
 from thekla.core.errors import MissingExtraError
 from thekla.core.evaluation import InstanceResult
-from thekla.core.problem import Instance, ProblemRef, Split
+from thekla.core.problem import Instance, Problem, ProblemRef, Role, Split, Stage
 from thekla.core.program import Program
 from thekla.core.protocols import Guest, Sandbox
+from thekla.core.values import Array, Value
 from thekla.sandbox import StrictSandbox, TrustedSandbox
 
-from .scheduling import BROKEN, LONGEST, Sound, variants
+from .scheduling import BROKEN, LONGEST, TURNS, Sound, variants
 
 # Faults that come with another one: what is constant is also no better than nothing, whoever claims it.
 ALSO = {
@@ -128,6 +134,53 @@ def test_declared_hidden_values_are_found_where_a_program_meets_them(sandbox: St
     assert not audited(Silent(), sandbox, only="truth").checks[0].findings
 
 
+def test_sequences_and_arrays_are_distinctive_as_a_whole_and_their_small_numbers_are_not() -> None:
+    def found(value: Value) -> set[str]:
+        return {trait for trait, _ in traits(value)}
+
+    keys = [[3, 1], [4, 2], [1, 3], [5, 4]]
+    assert found({"told": [{"keys": keys}]}) >= found(keys) != set()
+    assert found([[3, 1], [4, 2]]) == found([0] * 100) == found("short") == set()
+    loads = Array(dtype="int32", shape=(2, 2), data=bytes(range(16)))
+    assert found([loads]) == found(loads) != set()
+
+
+def test_stage_that_ranks_programs_otherwise_than_train_is_found(sandbox: StrictSandbox) -> None:
+    class Staged(Sound):
+        stage: ClassVar[str] = "train/1"
+
+        @cached_property
+        def problem(self) -> Problem:
+            chosen = Instance(id=self.stage, split=Split.TRAIN, digest=self.stage)
+            return replace(super().problem, stages=(Stage(name="first", instances=(chosen,)),))
+
+    class Misleading(Staged):
+        stage: ClassVar[str] = "backwards/1"
+
+        def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+            result = super().judge(guest, instance, seed=seed)
+            if not instance.id.startswith("backwards"):
+                return result
+            return replace(result, scores={name: 100.0 - score for name, score in result.scores.items()})
+
+    (agreeing,) = audited(Staged(), sandbox, only="stages").checks[0].findings
+    assert (agreeing.fault, agreeing.severity) == ("stage_agreement", Severity.INFO)
+    (finding,) = audited(Misleading(), sandbox, only="stages").checks[0].findings
+    assert (finding.fault, finding.severity, finding.subject) == ("misleading_stage", Severity.WARNING, "first")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12))
+def test_kendall_is_symmetric_and_bounded_and_turns_with_the_order(pairs: list[tuple[int, int]]) -> None:
+    xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
+    tau = kendall(xs, ys)
+    assert (tau is None) == (len(set(xs)) < 2 or len(set(ys)) < 2)
+    assert tau == kendall(ys, xs)
+    if tau is not None:
+        assert -1 <= tau <= 1
+        assert kendall(xs, [-y for y in ys]) == -tau
+        assert kendall(xs, xs) == pytest.approx(1.0)
+
+
 def test_declared_variants_must_score_alike(sandbox: StrictSandbox) -> None:
     class Renamed(Sound):
         factor = 1.0
@@ -145,6 +198,32 @@ def test_declared_variants_must_score_alike(sandbox: StrictSandbox) -> None:
     assert not audited(Renamed(), sandbox, only="variants").checks[0].findings
     (finding,) = audited(Wrong(), sandbox, only="variants").of(Severity.FATAL)
     assert finding.fault == "variant_differs"
+
+
+def test_rung_that_reads_names_is_warned_of_and_a_declared_reason_is_enough(sandbox: StrictSandbox) -> None:
+    class Renamed(Sound):
+        rungs: ClassVar[Mapping[str, tuple[Role, str]]] = {
+            **Sound.rungs,
+            "shifty": ("rule", TURNS.replace("% machines", "% (machines if sum(sizes) < 3000 else 1)")),
+        }
+
+        def variants(self, instance: Instance) -> Sequence[tuple[Instance, float]]:
+            return [(Instance(id=f"{instance.id}/in-ms", split=instance.split, digest=""), 1.0)]
+
+        def sizes(self, name: str) -> list[float]:
+            plain = super().sizes(name.removesuffix("/in-ms"))
+            return [1000.0 * size for size in plain] if name.endswith("/in-ms") else plain
+
+    class Accepting(Renamed):
+        accepted: ClassVar[Mapping[str, str]] = {"rung_reads_names shifty": "it counts in seconds"}
+
+    found = audited(Renamed(), sandbox, only="variants").checks[0].findings
+    assert [(one.fault, one.subject, one.severity) for one in found] == [
+        ("rung_reads_names", "shifty", Severity.WARNING)
+    ]
+    (accepted,) = audited(Accepting(), sandbox, only="variants").checks[0].findings
+    assert accepted.severity is Severity.INFO
+    assert accepted.message.endswith("accepted by the problem: it counts in seconds")
 
 
 def test_audit_without_a_sandbox_leaves_this_process_as_it_is() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thekla.core.redaction import REDACTED, Redactor, secrets_of
+from thekla.core.redaction import REDACTED, Redactor, secrets_of, without_secrets
+from thekla.core.run import Prompt, Section
 
 SHAPED = [
     "sk-proj-" + "a1B2" * 8,
@@ -64,3 +65,13 @@ def test_secrets_of_an_environment_are_those_that_say_so() -> None:
         "KEYBOARD": "qwertz-and-more-keys",
     }
     assert secrets_of(environment) == ("password-of-test", "token-of-this-test", "sk-of-this-test-key")
+
+
+def test_a_process_that_needs_no_secret_gets_none_of_the_environment() -> None:
+    kept = {"PATH": "/usr/bin", "THEKLA_DATA": "/data", "KEYBOARD": "us"}
+    assert without_secrets({"OPENAI_API_KEY": "k", "GITHUB_TOKEN": "t", **kept}) == kept
+
+
+def test_every_section_of_a_prompt_is_cleaned() -> None:
+    prompt = Prompt(sections=(Section(name="one", text="a-secret-of-mine"), Section(name="two", text="nothing")))
+    assert Redactor(["a-secret-of-mine"]).prompt(prompt).text == f"{REDACTED}\n\nnothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -13,6 +14,7 @@ from thekla.core.errors import ConfigError, SandboxError
 from thekla.core.evaluation import FailureKind
 from thekla.core.problem import ProblemRef
 from thekla.core.protocols import Backend
+from thekla.core.redaction import Redactor, without_secrets
 from thekla.evaluation.backends import DeferredBackend, InlineBackend, LocalBackend
 from thekla.testing.backends import TOY, BackendConformance, collect, toy_job
 from thekla.testing.guests import InProcessSandbox
@@ -103,3 +105,18 @@ def test_what_a_worker_does_not_know_is_a_wrong_setting(problem: str, sandbox: s
     assert set(workers()) == others
     with pytest.raises(ValueError, match="at least 1"):
         LocalBackend(TOY, sandbox="trusted", workers=0)
+
+
+def test_what_a_worker_prints_is_logged_without_secrets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "print('token', os.environ.get('SERVICE_TOKEN'), file=sys.stderr)\n"
+        "print('found my-own-secret in a file', file=sys.stderr)\n"
+    )
+    path = os.pathsep.join((str(tmp_path), PLUGINS))
+    environment = without_secrets({**os.environ, "PYTHONPATH": path, "SERVICE_TOKEN": "a-token-of-the-host"})
+    clean = Redactor(["my-own-secret"])
+    with caplog.at_level(logging.WARNING, logger="thekla"):
+        LocalBackend(TOY, sandbox="trusted", workers=1, environment=environment, clean=clean).close()
+    said = [record.getMessage() for record in caplog.records]
+    assert said[:2] == ["worker: token None", "worker: found [redacted] in a file"]

@@ -164,6 +164,17 @@ def test_a_score_better_than_a_bound_is_no_score_but_evidence() -> None:
     assert "on instance 'x1.1' is better than the proven bound 0.1" in told.message
 
 
+def test_bounds_are_neither_computed_nor_held_to_where_they_are_not_asked_for() -> None:
+    class Dear(Tight):
+        def bound(self, instance: Instance) -> Mapping[str, float]:
+            raise AssertionError("this bound takes too long")
+
+    package = Dear()
+    train = package.problem.instances[Split.TRAIN]
+    told = served(lambda service: service.judge(GOOD, train, stage="promotion", bounded=False), package=package)
+    assert isinstance(told, Scored)
+
+
 def test_a_baseline_is_quarantined_as_a_candidate_is() -> None:
     package = Tight()
     told = served(

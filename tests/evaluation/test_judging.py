@@ -8,6 +8,7 @@ from thekla.core.problem import Instance, ProblemRef, Split
 from thekla.core.program import Program
 from thekla.core.protocols import Guest, PairedReferee, ProblemPackage
 from thekla.evaluation.judging import judge_job
+from thekla.sandbox import TrustedSandbox
 from thekla.testing.guests import InProcessSandbox
 from thekla.testing.toy import ToyPackage
 
@@ -68,3 +69,37 @@ def test_a_candidate_that_cannot_be_loaded_is_its_own_fault() -> None:
 
 def test_an_ordinary_referee_does_not_compare() -> None:
     assert not isinstance(ToyPackage().referee, PairedReferee)
+
+
+class Drawing(ToyPackage):
+    """Scores what the program draws."""
+
+    def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+        drawn = guest.call("answer")
+        assert isinstance(drawn, float)
+        return InstanceResult(scores={"score": drawn})
+
+
+class Renaming(Drawing):
+    """The same, and says which instances differ in names only (`core.protocols.SharedDraws`)."""
+
+    def drawn_as(self, instance: Instance) -> str:
+        return instance.id.removesuffix("/renamed1")
+
+
+def drawn(package: ProblemPackage, id: str) -> float:
+    job = EvaluationJob(
+        problem=ProblemRef(name="toy", suite="default"),
+        program=Program.from_text("import random\n\ndef answer():\n    return random.random()\n"),
+        instance=Instance(id=id, split=Split.TRAIN, digest="d"),
+        seed=0,
+        stage="train",
+        limits=Limits(),
+    )
+    with TrustedSandbox() as sandbox:
+        return judge_job(package, sandbox, job).result.scores["score"]
+
+
+def test_a_package_says_which_instances_draw_equal_random_numbers() -> None:
+    assert drawn(Drawing(), "x1.0") != drawn(Drawing(), "x1.0/renamed1")
+    assert drawn(Renaming(), "x1.0") == drawn(Renaming(), "x1.0/renamed1") == drawn(Drawing(), "x1.0")

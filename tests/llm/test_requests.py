@@ -28,6 +28,9 @@ PROMPT = Prompt(
     )
 )
 PATIENCE = Patience(connect_s=5.0, idle_s=0.4, total_s=0.6)
+"""For a server that makes one wait."""
+CALM = Patience(connect_s=60.0, idle_s=60.0, total_s=60.0)
+"""For one that answers at once, on a machine that may be busy."""
 
 
 def ask(
@@ -38,6 +41,7 @@ def ask(
     calls: int = 1,
     temperature: float | None = 0.5,
     environment: Mapping[str, str] | None = None,
+    patience: Patience = PATIENCE,
     **changes: Any,
 ) -> list[Completion | ModelFault]:
     """What comes of some calls, one after another."""
@@ -45,7 +49,7 @@ def ask(
     async def asked() -> list[Completion | ModelFault]:
         found: list[Completion | ModelFault] = []
         clock = (time or FakeTime()).clock()
-        async with Models(environment or {}, caps=caps, patience=PATIENCE, clock=clock) as models:
+        async with Models(environment or {}, caps=caps, patience=patience, clock=clock) as models:
             model = models.chat(*settings_of([server.entry(**changes)]))
             for number in range(calls):
                 try:
@@ -113,7 +117,7 @@ def test_request_carries_roles_and_settings_and_the_bill_is_the_servers() -> Non
 )
 def test_a_failing_call_sends_as_many_requests_as_can_help(name: str, kind: FaultKind, requests: int) -> None:
     with ModelServer(always(name)) as server:
-        (fault,) = ask(server)
+        (fault,) = ask(server, patience=CALM)
     assert isinstance(fault, ModelFault)
     assert fault.kind is kind
     assert len(server.log) == fault.spending.calls == requests
@@ -262,6 +266,39 @@ def test_keys_and_control_characters_of_a_provider_are_not_repeated() -> None:
         (fault,) = ask(server, environment=key, key_env="MY_KEY")
     assert isinstance(fault, ModelFault)
     assert "verysecret" not in fault.message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Incorrect key sk-ant-api03-{0}",
+        "Invalid token: Bearer {0}",
+        "wrong key sk-...{0}",
+        "GET https://host/v1?key=AIzaSyB{0}{0}",
+        "denied for hf_{0}{0} and ghp_{0}{0}{0}",
+        "https://me:{0}@host/ refused",
+    ],
+)
+def test_what_looks_like_a_key_is_not_repeated_whoever_s_it_is(said: str) -> None:
+    part = "Abcd1234Efgh5678"
+    assert part not in cleaned(said.format(part))
+
+
+def test_a_key_of_no_known_shape_is_not_repeated_by_any_kind_of_error() -> None:
+    key = "tops/3cret="
+    environment = {"MY_KEY": key}
+    words = f"no right for {key}, nor for tops%2F3cret%3D"
+    for reply in (
+        Reply(status=403, envelope=f'{{"error": {{"message": "{words}"}}}}'.encode()),
+        Reply(status=400, envelope=f'{{"detail": "{words}"}}'.encode()),
+        Reply(status=500, envelope=words.encode()),
+        Reply(envelope=f'{{"error": {{"message": "{words}"}}}}'.encode()),
+    ):
+        with ModelServer(lambda number, body, reply=reply: reply) as server:  # type: ignore[misc]  # of this reply
+            (fault,) = ask(server, environment=environment, key_env="MY_KEY")
+        assert isinstance(fault, ModelFault)
+        assert "no right for" in fault.message
+        assert "3cret" not in fault.message
 
 
 def test_a_model_that_never_answers_is_given_up() -> None:

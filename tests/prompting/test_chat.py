@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import cast
 
@@ -117,6 +118,15 @@ def test_fixed_part_comes_first_and_never_changes() -> None:
         fixed = [[section for section in prompt.sections if section.role == "system"] for prompt in prompts]
         assert fixed[0] == fixed[1] == fixed[2]
         assert [section.role for section in prompts[0].sections[: len(fixed[0])]] == ["system"] * len(fixed[0])
+
+
+def test_what_is_said_to_be_stable_begins_the_next_prompts_too() -> None:
+    for builder, least in ((ChatBuilder(), 3), (ConversationBuilder(), 4)):
+        prompts = [builder.build(PROBLEM, TICKET, HISTORY[:length]) for length in (1, 2, 4, 5)]
+        for now, later in itertools.pairwise(prompts):
+            assert least <= now.stable < len(now.sections)
+            assert later.sections[: now.stable] == now.sections[: now.stable]
+    assert ConversationBuilder().build(PROBLEM, TICKET, HISTORY).stable == 4 + 2 * 4
 
 
 def test_a_long_program_is_shown_once_with_half_as_much_beside_it() -> None:

@@ -22,10 +22,12 @@ from thekla.core.problem import Constraint, Objective, Problem, ProblemRef
 from thekla.core.program import Program
 from thekla.core.protocols import Generator, ProblemPackage, PromptBuilder, Sandbox, Strategy
 from thekla.core.racing import Race
+from thekla.core.redaction import Redactor, secrets_of, without_secrets
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
 from thekla.core.values import Data
 from thekla.engine import Clock
+from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
@@ -66,6 +68,22 @@ def build_sandbox(tier: str) -> Sandbox:
         SandboxError: This machine cannot provide it.
     """
     return cast(Sandbox, registry.load("sandboxes", tier)())
+
+
+def build_backend(problem: ProblemRef, *, sandbox: str, workers: int) -> LocalBackend:
+    """Worker processes, which get no secret of this process: they need none, and what they print is logged.
+
+    Raises:
+        ConfigError: There is no such problem or tier.
+        SandboxError: This machine cannot provide the tier.
+    """
+    return LocalBackend(
+        problem,
+        sandbox=sandbox,
+        workers=workers,
+        environment=without_secrets(os.environ),
+        clean=Redactor(secrets_of(os.environ)),
+    )
 
 
 def build_strategy(component: Component, problem: Problem, *, seed: int) -> Strategy:

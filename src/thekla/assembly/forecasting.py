@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from thekla.assembly.build import build_package, build_prompts, build_tuned_strategy, started_of
+from thekla.assembly.build import build_backend, build_package, build_prompts, build_tuned_strategy, started_of
 from thekla.assembly.options import RunOptions
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Outcome, Scored
@@ -171,7 +171,7 @@ def _outcomes_of_seeds(options: RunOptions, package: ProblemPackage) -> list[Out
             return list(await asyncio.gather(*(service.evaluate(seed) for seed in package.problem.seeds)))
 
     with contextlib.closing(
-        LocalBackend(options.reference, sandbox=options.sandbox, workers=options.workers)
+        build_backend(options.reference, sandbox=options.sandbox, workers=options.workers)
     ) as backend:
         return asyncio.run(evaluate(backend))
 

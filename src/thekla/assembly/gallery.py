@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from thekla.analysis.statistics import bootstrap_interval
-from thekla.assembly.build import build_package
+from thekla.assembly.build import build_backend, build_package
 from thekla.assembly.options import located
 from thekla.core import registry
 from thekla.core.errors import ConfigError
@@ -18,7 +18,6 @@ from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
 from thekla.core.rng import stream
 from thekla.core.values import Data
-from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.checks import check_candidate
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import instances_of
@@ -170,7 +169,7 @@ def evaluate(
 
 
 def _service(package: ProblemPackage, reference: ProblemRef, sandbox: str, workers: int) -> EvaluationService:
-    backend = LocalBackend(reference, sandbox=sandbox, workers=workers)
+    backend = build_backend(reference, sandbox=sandbox, workers=workers)
     return EvaluationService(package, backend, MemoryRun(), reference=reference, tier=backend.tier)
 
 

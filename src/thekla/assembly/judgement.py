@@ -12,14 +12,13 @@ from thekla.analysis.reading import RunView
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
 from thekla.analysis.verdict import verdict as verdict_of
-from thekla.assembly.build import build_package
+from thekla.assembly.build import build_backend, build_package
 from thekla.assembly.reading import view
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Outcome, Scored
 from thekla.core.problem import Objective, Split
 from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage
-from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import draw_fresh
 from thekla.storage import MemoryRun
@@ -164,7 +163,7 @@ def _on_fresh(
         programs["seed"] = first.seed_program
 
     async def judge() -> list[Outcome]:
-        backend = LocalBackend(reference, sandbox=sandbox, workers=workers)
+        backend = build_backend(reference, sandbox=sandbox, workers=workers)
         service = EvaluationService(package, backend, MemoryRun(), reference=reference, tier=backend.tier)
         async with service:
             jobs = (service.judge(program, instances, stage="fresh") for program in programs.values())

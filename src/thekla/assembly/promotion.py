@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from thekla.analysis.reading import RunView
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import verdict
-from thekla.assembly.build import build_package
+from thekla.assembly.build import build_backend, build_package
 from thekla.assembly.judgement import require_same_evaluator
 from thekla.assembly.reading import replace_file, view
 from thekla.assembly.sessions import folder
 from thekla.core.errors import ConfigError
+from thekla.core.evaluation import Outcome
 from thekla.core.problem import Instance, Split
+from thekla.core.program import Program
 from thekla.core.protocols import ProblemPackage, WorkloadSpace
 from thekla.core.values import Data
-from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.evaluation.splits import draw_fresh
 from thekla.promotion import Effort, Promotion, Rivals, render_html, render_markdown
@@ -77,16 +78,24 @@ def promote(
     rivals = _rivals(seen)
     require_same_evaluator(package, seen)
     grounds = _grounds(package, seen)
-    backend = LocalBackend(seen.settings.problem, sandbox=sandbox, workers=workers)
+    backend = build_backend(seen.settings.problem, sandbox=sandbox, workers=workers)
     service = EvaluationService(
         package, backend, MemoryRun(), reference=seen.settings.problem, tier=backend.tier, objectives=(seen.objective,)
     )
+
+    listed = {each.id for each in (*grounds.known, *grounds.fresh, *grounds.drawn)}
+
+    async def judge(program: Program, instances: Sequence[Instance]) -> Outcome:
+        """Held to proven bounds where the winner's claims are made; what the gate changes may be many times as large,
+        and a bound of such an instance cost up to nine times its evaluation."""
+        known = all(each.id in listed for each in instances)
+        return await service.judge(program, instances, stage="promotion", bounded=known)
 
     async def go() -> Promotion:
         async with service:
             return await promote_program(
                 rivals,
-                lambda program, instances: service.judge(program, instances, stage="promotion"),
+                judge,
                 grounds,
                 effort=effort or Effort(),
                 seed=seen.settings.seed,

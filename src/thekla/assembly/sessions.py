@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
+    build_backend,
     build_package,
     build_prompts,
     build_search,
@@ -40,8 +41,9 @@ from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.llm import Book, Caps, Models
 from thekla.search import Hinted, Noted, Weighed
+from thekla.search.line import patience_within
 from thekla.search.ranked import RankedStrategy
-from thekla.steering import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
+from thekla.steering import Helm, Inbox, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run", "take_up"]
@@ -103,7 +105,7 @@ def run(
         # A wrong argument is refused before anything is made.
         strategy, _, _ = _components(package, started, _models(started), Desk())
         _warn_of_idle_settings(strategy, options)
-        with contextlib.closing(LocalBackend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
+        with contextlib.closing(build_backend(reference, sandbox=options.sandbox, workers=options.workers)) as backend:
             started = replace(started, tier=backend.tier)
             run_id = place.new_id(package.problem.name, datetime.now(UTC))
             with RunFile.create(place.path_of(run_id), run_id) as store:
@@ -181,7 +183,7 @@ def take_up(
         imports = [program_from_blob(store.blob(program)) for program in started.imports]
 
         def start() -> LocalBackend:
-            return LocalBackend(started.problem, sandbox=started.tier, workers=workers)
+            return build_backend(started.problem, sandbox=started.tier, workers=workers)
 
         with contextlib.closing(DeferredBackend(start)) as backend:
             return _go(package, backend, store, started, imports, observer, stop, work, lasting=lasting)
@@ -244,9 +246,10 @@ def _go(
 ) -> T:
     """What `work` makes of the run, whose engine is at work meanwhile."""
     models, desk = _models(started, store), Desk()
-    progress = LastProgress(observer, desk.ring)
-    strategy, prompts, generator = _components(package, started, models, desk, tuple(kept_answers(store)))
     wishes = SteeringFolder(store.path)
+    asking = Inbox(observer, wishes, patience=_patience_of(started))
+    progress = LastProgress(asking, desk.ring)
+    strategy, prompts, generator = _components(package, started, models, desk, tuple(kept_answers(store)))
     helm = Helm(lambda before: wishes.read(before, store.put_blob), on_pause=desk.ring)
     service = EvaluationService(
         package,
@@ -283,6 +286,11 @@ def _go(
         return asyncio.run(_until_stopped(opened, service, models, stop, work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def _patience_of(started: Started) -> int:
+    """When people are asked: after what `thekla` tries by itself (1), and before the problem's next hint (2)."""
+    return round(1.5 * patience_within(started.budget.evaluations or 200))
 
 
 async def _until_stopped(

@@ -98,12 +98,13 @@ def _run(bench: Bench, name: str, check: Check, clock: Callable[[], float]) -> C
 
 
 def _weighed(finding: Finding, package: ProblemPackage) -> Finding:
-    """The finding, as a warning with the reason if it is fatal and the problem accepts just this one."""
+    """The finding, one degree less grave and with the reason if the problem accepts just this one."""
     reasons = package.accepted if isinstance(package, AcceptsFaults) else {}
     reason = reasons.get(f"{finding.fault} {finding.subject}".strip())
-    if finding.severity is not Severity.FATAL or reason is None:
+    if finding.severity is Severity.INFO or reason is None:
         return finding
-    return replace(finding, severity=Severity.WARNING, message=f"{finding.message}; accepted by the problem: {reason}")
+    milder = Severity.WARNING if finding.severity is Severity.FATAL else Severity.INFO
+    return replace(finding, severity=milder, message=f"{finding.message}; accepted by the problem: {reason}")
 
 
 def _broken(error: Exception) -> Finding:

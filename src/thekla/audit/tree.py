@@ -8,13 +8,14 @@ from typing import TypeAlias, TypeGuard
 
 from thekla.core.values import Array, Value
 
-__all__ = ["Pattern", "changed", "distinctive", "leaves", "subtrees"]
+__all__ = ["Pattern", "changed", "distinctive", "leaves", "subtrees", "traits"]
 
 Pattern: TypeAlias = tuple[str, ...]
 """A path in which every place in a sequence is `*`, as in `("jobs", "*", "size")`: one name for a column of numbers."""
 
 _LEAST_INTEGER = 10_000  # smaller ones are counts and indices, which meet by chance
 _LEAST_TEXT = 8
+_LEAST_ITEMS, _LEAST_DIFFERENT = 8, 4  # of a sequence that is particular as a whole
 
 
 def leaves(value: Value, pattern: Pattern = ()) -> Iterator[tuple[Pattern, Value]]:
@@ -56,6 +57,30 @@ def distinctive(value: Value) -> bool:
     if type(value) is int:
         return abs(value) >= _LEAST_INTEGER
     return isinstance(value, str) and len(value) >= _LEAST_TEXT
+
+
+def traits(value: Value) -> Iterator[tuple[str, Pattern]]:
+    """What is distinctive in `value`, as texts that are equal for equal data, each with the pattern of where it is:
+    scalars, and arrays and sequences as a whole."""
+    yield from _traits(value, ())[1]
+
+
+def _traits(value: Value, at: Pattern) -> tuple[list[str], list[tuple[str, Pattern]]]:
+    """All leaves of `value` as texts, and its traits."""
+    if isinstance(value, Mapping):
+        parts = [_traits(item, (*at, key)) for key, item in value.items()]
+    elif _is_sequence(value):
+        parts = [_traits(item, (*at, "*")) for item in value]
+    elif isinstance(value, Array):
+        whole = len(value.data) >= _LEAST_ITEMS and len(set(value.data)) >= _LEAST_DIFFERENT
+        return ["array"], [(f"array {value.data.hex()}", at)] if whole else []
+    else:
+        return [repr(value)], [(repr(value), at)] if distinctive(value) else []
+    flat = [leaf for leaves_of, _ in parts for leaf in leaves_of]
+    found = [trait for _, traits_of in parts for trait in traits_of]
+    if _is_sequence(value) and len(flat) >= _LEAST_ITEMS and len(set(flat)) >= _LEAST_DIFFERENT:
+        found.append((f"[{', '.join(flat)}]", at))
+    return flat, found
 
 
 def _is_sequence(value: Value) -> TypeGuard[Sequence[Value]]:

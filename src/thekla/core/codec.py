@@ -31,17 +31,19 @@ def encode(value: object, *, but: str = "") -> Data:
         TypeError: There is no plain form.
     """
     kind: Any = type(value)
-    if value is None or kind in _PLAIN:
+    if kind in _PLAIN:
         return typing.cast(Data, value)
     names = _field_names(kind)
     if names is not None:
         data: dict[str, Data] = {"type": kind.__name__}
         for name in names:
             if name != but:
-                data[name] = encode(getattr(value, name))
+                item = getattr(value, name)
+                data[name] = item if type(item) in _PLAIN else encode(item)
         return data
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
+    if kind is dict or isinstance(value, Mapping):
+        items = typing.cast(Mapping[object, Any], value).items()
+        return {str(key): item if type(item) in _PLAIN else encode(item) for key, item in items}
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if isinstance(value, str):
@@ -51,7 +53,7 @@ def encode(value: object, *, but: str = "") -> Data:
     raise TypeError(f"{kind.__name__} has no plain form")
 
 
-_PLAIN = frozenset((bool, int, float, str))
+_PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
 @cache

@@ -44,6 +44,7 @@ __all__ = [
     "Referee",
     "RunStore",
     "Sandbox",
+    "SharedDraws",
     "Strategy",
     "Twin",
     "TwinnedSandbox",
@@ -290,7 +291,10 @@ class AcceptsFaults(Protocol):
 
     @property
     def accepted(self) -> Mapping[str, str]:
-        """The reason by fault and subject, as in `exploit_pays refuse_work`; the audit warns of it and says why."""
+        """The reason by fault and subject, as in `exploit_pays refuse_work`.
+
+        The audit says why, and warns of what would be fatal; what would be a warning is none.
+        """
 
 
 @runtime_checkable
@@ -298,7 +302,11 @@ class HiddenTruth(Protocol):
     """Optional, of a package: what a program must not get to know."""
 
     def hidden(self, instance: Instance) -> Sequence[Value]:
-        """Values that no argument and no answer to a program may hold; those that are particular are looked for."""
+        """Values that no argument and no answer to a program may hold.
+
+        What is looked for is what cannot be met by chance: fractions, large numbers, long texts, and arrays and
+        sequences of eight numbers or more as a whole.
+        """
 
 
 @runtime_checkable
@@ -307,6 +315,14 @@ class Invariant(Protocol):
 
     def variants(self, instance: Instance) -> Sequence[tuple[Instance, float]]:
         """Equivalent instances (renamed, reordered, in other units), each with the factor of its score."""
+
+
+@runtime_checkable
+class SharedDraws(Protocol):
+    """Optional, of a package: instances that differ in names only, on which a guest draws equal random numbers."""
+
+    def drawn_as(self, instance: Instance) -> str:
+        """The id that seeds a guest's random numbers on the instance; equal ids, equal numbers."""
 
 
 class Backend(Protocol):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
-__all__ = ["REDACTED", "Redactor", "secrets_of"]
+from thekla.core.run import Prompt
+
+__all__ = ["REDACTED", "Redactor", "secrets_of", "without_secrets"]
 
 REDACTED: Final = "[redacted]"
 _SHORTEST: Final = 12  # a shorter value would be found in innocent text; keys have 20 characters and more
@@ -36,6 +39,11 @@ def secrets_of(environment: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that needs none of the secrets in it: by name, whatever their length."""
+    return {name: value for name, value in environment.items() if not _NAMES.search(name)}
+
+
 class Redactor:
     """Replaces secrets in texts; calling it on its own result changes nothing.
 
@@ -55,3 +63,7 @@ class Redactor:
         if self._known is not None:
             text = self._known.sub(REDACTED, text)
         return _SHAPES.sub(REDACTED, text)
+
+    def prompt(self, prompt: Prompt) -> Prompt:
+        """The prompt, each section without secrets."""
+        return replace(prompt, sections=tuple(replace(each, text=self(each.text)) for each in prompt.sections))

@@ -90,9 +90,15 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What a generator is told, in order."""
+    """What a generator is told, in order.
+
+    Args:
+        stable: How many of the first sections the next prompts of the run are likely to begin with too, so that a
+            provider's cache may keep them.
+    """
 
     sections: tuple[Section, ...]
+    stable: int = 0
 
     @property
     def text(self) -> str:
@@ -120,6 +126,7 @@ class Spending:
 
     Args:
         cached_tokens: Those of the input tokens that the provider had in its cache.
+        cache_write_tokens: Those that it wrote to its cache.
         unknown_usd: The most that calls cost which were sent and whose answer never came whole.
         calls: Requests that were sent.
     """
@@ -129,6 +136,7 @@ class Spending:
     output_tokens: int = 0
     wall_s: float = 0.0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     unknown_usd: float = 0.0
     calls: int = 0
 
@@ -140,6 +148,7 @@ class Spending:
             output_tokens=self.output_tokens + other.output_tokens,
             wall_s=self.wall_s + other.wall_s,
             cached_tokens=self.cached_tokens + other.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             unknown_usd=self.unknown_usd + other.unknown_usd,
             calls=self.calls + other.calls,
         )

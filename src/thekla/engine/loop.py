@@ -137,9 +137,7 @@ class Engine:
         seeds = [told for told in self._history if told.ticket.operator == SEED]
         if not any(isinstance(told.outcome, Scored) for told in seeds):
             reasons = "; ".join(told.outcome.message for told in seeds if isinstance(told.outcome, Failed))
-            raise ProblemError(
-                f"no seed program of {self._parts.problem.name!r} has a score ({reasons}); mend the seeds"
-            )
+            raise ProblemError(f"no seed program of {self._parts.problem.name} has a score ({reasons}); mend the seeds")
 
     def _fill(self) -> bool:
         """Hear what people decided, and ask until enough tickets are out; returns whether any is."""
@@ -158,10 +156,11 @@ class Engine:
     def _may_ask(self) -> bool:
         if self._journal.ahead is not None:  # what a limit decided then is a fact, and not decided again
             return self._journal.ahead.kind is EventKind.ASKED
-        budget, ledger = self._started.budget, self._ledger
-        promised = replace(ledger, evaluations=ledger.evaluations + len(self._pending), wall_s=self._journal.elapsed_s)
-        room = len(self._pending) < self._started.in_flight and not self._parts.steering.paused
-        return room and not self._exhausted and not promised.exhausted(budget)
+        if len(self._pending) >= self._started.in_flight or self._parts.steering.paused or self._exhausted:
+            return False
+        promised = self._ledger.evaluations + len(self._pending)
+        ledger = replace(self._ledger, evaluations=promised, wall_s=self._journal.elapsed_s)
+        return not ledger.exhausted(self._started.budget)
 
     def _stop_reason(self) -> str:
         ahead = self._journal.ahead
@@ -171,7 +170,8 @@ class Engine:
 
     def _cutoff(self, ticket: Ticket) -> Cutoff | None:
         """What the answer to a ticket must be able to beat: by what was told when it is asked, whoever is in flight."""
-        race, told = self._started.race, [outcome for _, outcome in self._scored]
+        race = self._started.race
+        told = [outcome for _, outcome in self._scored] if race else []
         return cutoff_of(race, self._objective, told, seed=self._started.seed, ticket=ticket.id) if race else None
 
     async def _work(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Function, Interface
 from thekla.core.program import Program
 from thekla.core.protocols import CandidateCheck, ProblemPackage
+from thekla.evaluation.abilities import fulfils
 from thekla.evaluation.allowed import objection
 
 __all__ = ["check", "check_candidate"]
@@ -58,8 +60,8 @@ def check(program: Program, interface: Interface) -> Failed | None:
 def check_candidate(program: Program, package: ProblemPackage) -> Failed | None:
     """Why the program cannot have a score: by `check`, then by the problem's own, if it has one."""
     failed = check(program, package.problem.interface)
-    if failed is None and isinstance(package, CandidateCheck):
-        failed = package.check(program)
+    if failed is None and fulfils(type(package), CandidateCheck):
+        failed = cast(CandidateCheck, package).check(program)
     return failed
 
 

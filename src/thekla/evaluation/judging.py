@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
-from thekla.core.protocols import Guest, PairedReferee, ProblemPackage, Sandbox, TwinnedSandbox
+from thekla.core.protocols import Guest, PairedReferee, ProblemPackage, Sandbox, SharedDraws, TwinnedSandbox
 from thekla.core.rng import derive_seed
+from thekla.evaluation.abilities import fulfils
 
 __all__ = ["judge_job"]
 
@@ -13,13 +16,17 @@ __all__ = ["judge_job"]
 def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> EvaluationDone:
     """The end of `job`; nothing of its guest survives.
 
-    The guest's own random numbers are seeded from (problem, instance, seed), so that equal jobs have equal results.
+    The guest's own random numbers are seeded from (problem, instance, seed), so that equal jobs have equal results; an
+    instance under other names may share those of its first names.
     A twin runs in the sandbox's twin where it has one; where it has none, a second guest is all there is to compare.
     """
     if job.twin and isinstance(sandbox, TwinnedSandbox):
         sandbox = sandbox.twin()
     interface = package.problem.interface
-    guest_seed = derive_seed(job.seed, package.problem.name, job.instance.id)
+    drawn_as = job.instance.id
+    if fulfils(type(package), SharedDraws):
+        drawn_as = cast(SharedDraws, package).drawn_as(job.instance)
+    guest_seed = derive_seed(job.seed, package.problem.name, drawn_as)
     usage = Usage()
     try:
         guest = sandbox.open(job.program, interface, job.limits, seed=guest_seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from thekla.core.problem import Problem
@@ -118,7 +118,7 @@ class AskTell:
 
     def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
         """The prompt with how to answer at its end."""
-        return Prompt(sections=(*prompt.sections, _answer_section(problem)))
+        return replace(prompt, sections=(*prompt.sections, _answer_section(problem)))
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """What somebody outside makes of the ticket."""

@@ -90,4 +90,4 @@ def repair_prompt(prompt: Prompt, parent: Program, answer: str, reason: str, pro
     texts = (("program", f"The program:\n```python\n{parent.text.rstrip()}\n```"), ("complaint", words))
     program, complaint = (Section(name=name, text=text, tokens=estimate_tokens(text)) for name, text in texts)
     said = Section(name="said", text=shown, role="assistant", tokens=estimate_tokens(shown))
-    return Prompt(sections=(*standing, program, said, complaint))
+    return Prompt(sections=(*standing, program, said, complaint), stable=len(standing))

@@ -212,11 +212,11 @@ def _parent_of(ticket: Ticket) -> Program:
 
 
 def _finished(problem: Problem, prompt: Prompt, form: str) -> Prompt:
-    return Prompt(sections=(*prompt.sections, answer_section(form, problem)))
+    return replace(prompt, sections=(*prompt.sections, answer_section(form, problem)))
 
 
 def _asking_for_note(prompt: Prompt) -> Prompt:
-    return Prompt(sections=(*prompt.sections, note_section()))
+    return replace(prompt, sections=(*prompt.sections, note_section()))
 
 
 def _read_completion(answer: Completion, parent: Program, problem: Problem) -> Edited | Unusable:

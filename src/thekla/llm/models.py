@@ -107,15 +107,16 @@ class Models:
                 f"the price of model {settings.model!r} is not known, so the cap of {self._caps.cost_usd:g} USD cannot "
                 "be kept; give input_usd_per_mtok and output_usd_per_mtok with the model (0 for one of your own)"
             )
-        metered = Metered(self._request(settings), name=name, price=price, account=self.account)
-        retried = Retried(
+        # Innermost, so that what is recorded of requests and answers is clean, too.
+        clean = Redacted(self._request(settings), Redactor(secrets_of(self._environment)))
+        metered = Metered(clean, name=name, price=price, account=self.account)
+        return Retried(
             Limited(metered, most=self._most_at_once, clock=self._clock),
             breaker=Breaker(name, clock=self._clock),
             policy=self._policy,
             rng=Random(0),  # the waits need only differ from each other
             clock=self._clock,
         )
-        return Redacted(retried, Redactor(secrets_of(self._environment)))
 
     def _request(self, settings: ModelSettings) -> ChatModel:
         """What sends a single request."""

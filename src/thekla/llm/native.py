@@ -10,7 +10,7 @@ from thekla.core.run import Completion, Prompt, Spending
 from thekla.llm.deadline import REAL_TIME, Time, remaining_s
 from thekla.llm.faults import FaultKind, ModelFault, cleaned, fault_of_status
 from thekla.llm.settings import ModelSettings
-from thekla.llm.wire import MOST_CHARACTERS, Patience, messages_of
+from thekla.llm.wire import MOST_CHARACTERS, Patience, messages_around_mark
 
 if TYPE_CHECKING:
     import httpx2
@@ -71,10 +71,13 @@ class NativeModel:
             options["seed"] = seed % 2**31
         if self._settings.effort:
             options["thinking"] = self._settings.effort
+        marks = self._settings.cache and prompt.stable > 0
+        if marks and prompt.sections[prompt.stable - 1].role == "system":
+            options["cache"] = {"messages": False}  # else the messages have the mark
         options = {name: value for name, value in options.items() if name not in self._refused}
         started_s = self._clock.monotonic_s()
         try:
-            response = await model_request(self._built(), _messages(prompt), model_settings=options)  # type: ignore[arg-type]  # a TypedDict that only the model can name
+            response = await model_request(self._built(), _messages(prompt, marks=marks), model_settings=options)  # type: ignore[arg-type]  # a TypedDict that only the model can name
         except exceptions.ModelHTTPError as error:
             words = str(error.body) if error.body is not None else str(error)
             sent = frozenset(options) & {"temperature", "seed", "thinking"}
@@ -115,16 +118,19 @@ def _gemini(name: str, key: str, client: httpx2.AsyncClient) -> Model[Any]:
 _BUILDERS: dict[str, Callable[[str, str, Any], Any]] = {"anthropic": _anthropic, "gemini": _gemini}
 
 
-def _messages(prompt: Prompt) -> list[ModelMessage]:
-    from pydantic_ai.messages import ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
+def _messages(prompt: Prompt, *, marks: bool) -> list[ModelMessage]:
+    """A prompt as messages, with a mark for the cache where a part that stays ends with a user's words."""
+    from pydantic_ai.messages import CachePoint, ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
 
+    stable, rest = messages_around_mark(prompt)
     found: list[ModelMessage] = []
-    for message in messages_of(prompt):
+    for number, message in enumerate([*stable, *rest], start=1):
         role, text = message["role"], message["content"]
         if role == "assistant":
             found.append(ModelResponse(parts=[TextPart(content=text)]))
             continue
-        part = SystemPromptPart(content=text) if role == "system" else UserPromptPart(content=text)
+        content: list[str | CachePoint] = [text, CachePoint()] if marks and number == len(stable) else [text]
+        part = SystemPromptPart(content=text) if role == "system" else UserPromptPart(content=content)
         if found and isinstance(found[-1], ModelRequest):
             found[-1] = ModelRequest(parts=[*found[-1].parts, part])
         else:
@@ -145,6 +151,8 @@ def _completion(response: ModelResponse, name: str, wall_s: float) -> Completion
     elif len(text) > MOST_CHARACTERS:
         text, stop = text[:MOST_CHARACTERS], "too_long"
     usage = response.usage
+    into = usage.input_tokens
+    credible = usage.cache_read_tokens + usage.cache_write_tokens <= into
     counted = usage.input_tokens > 0 or usage.output_tokens > 0
     return Completion(
         text=text,
@@ -152,9 +160,10 @@ def _completion(response: ModelResponse, name: str, wall_s: float) -> Completion
         model=response.model_name or name,
         spending=Spending(
             cost_usd=None,
-            input_tokens=usage.input_tokens if counted else -1,
+            input_tokens=into if counted else -1,
             output_tokens=usage.output_tokens if counted else -1,
-            cached_tokens=min(usage.cache_read_tokens, usage.input_tokens),
+            cached_tokens=usage.cache_read_tokens if credible else 0,
+            cache_write_tokens=usage.cache_write_tokens if credible else 0,
             wall_s=wall_s,
             calls=1,
         ),

@@ -21,6 +21,8 @@ class Price:
     Args:
         cached_usd_per_mtok: Of input tokens that the provider has in its cache; None if they cost like others.
         long_from_tokens: Input length from which `long_*` holds for the whole request; 0 if there is no such step.
+            What is read from and written to a cache then costs more in proportion, as it does in the price list.
+        cache_write_usd_per_mtok: Of input tokens that the provider writes to its cache; None if they cost like others.
     """
 
     input_usd_per_mtok: float
@@ -30,22 +32,33 @@ class Price:
     long_input_usd_per_mtok: float = 0.0
     long_output_usd_per_mtok: float = 0.0
     source: str = ""
+    cache_write_usd_per_mtok: float | None = None
 
     def cost_usd(self, spending: Spending) -> float:
         """What the tokens cost."""
-        return self._cost(spending.input_tokens, spending.output_tokens, spending.cached_tokens)
+        return self._cost(
+            spending.input_tokens, spending.output_tokens, spending.cached_tokens, spending.cache_write_tokens
+        )
 
     def worst_usd(self, *, input_tokens: int, output_tokens: int) -> float:
-        """The most that a request can cost: nothing cached, all tokens used."""
-        return self._cost(input_tokens, output_tokens, 0)
+        """The most that a request can cost: nothing is in the cache, or all is written to it if that is dearer."""
+        dearer = (self.cache_write_usd_per_mtok or 0.0) > self.input_usd_per_mtok
+        return self._cost(input_tokens, output_tokens, 0, input_tokens if dearer else 0)
 
-    def _cost(self, input_tokens: int, output_tokens: int, cached_tokens: int) -> float:
+    def _cost(self, input_tokens: int, output_tokens: int, read: int, written: int) -> float:
         long = 0 < self.long_from_tokens < input_tokens
         per_input = self.long_input_usd_per_mtok if long else self.input_usd_per_mtok
         per_output = self.long_output_usd_per_mtok if long else self.output_usd_per_mtok
-        per_cached = per_input if self.cached_usd_per_mtok is None or long else self.cached_usd_per_mtok
-        paid = (input_tokens - cached_tokens) * per_input + cached_tokens * per_cached + output_tokens * per_output
+        paid = (input_tokens - read - written) * per_input + output_tokens * per_output
+        paid += read * self._in_proportion(self.cached_usd_per_mtok, per_input)
+        paid += written * self._in_proportion(self.cache_write_usd_per_mtok, per_input)
         return paid / _MILLION
+
+    def _in_proportion(self, special: float | None, per_input: float) -> float:
+        """A special price of input tokens, where others cost `per_input`."""
+        if special is None or self.input_usd_per_mtok == 0:
+            return per_input if special is None else special
+        return special * (per_input / self.input_usd_per_mtok)
 
 
 def price_of(settings: ModelSettings) -> Price | None:
@@ -74,11 +87,12 @@ def _listed_price(provider: str, model: str) -> Price | None:
     into, out = _steps(listed.input_mtok), _steps(listed.output_mtok)
     if into is None or out is None:
         return None
-    cached = _steps(listed.cache_read_mtok)
+    cached, written = _steps(listed.cache_read_mtok), _steps(listed.cache_write_mtok)
     return Price(
         input_usd_per_mtok=into[0],
         output_usd_per_mtok=out[0],
         cached_usd_per_mtok=cached[0] if cached else None,
+        cache_write_usd_per_mtok=written[0] if written else None,
         long_from_tokens=into[1],
         long_input_usd_per_mtok=into[2],
         long_output_usd_per_mtok=out[2],

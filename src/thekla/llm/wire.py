@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from thekla.core.run import Completion, Prompt, Spending
@@ -17,7 +17,7 @@ from thekla.llm.settings import Endpoint
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["MOST_CHARACTERS", "Patience", "WireModel", "messages_of"]
+__all__ = ["MOST_CHARACTERS", "Patience", "WireModel", "messages_around_mark", "messages_of"]
 
 _LOG = logging.getLogger(__name__)
 _MOST_BYTES = 8_000_000  # read of one answer: a model's longest (128k tokens) is below 1 MB
@@ -88,13 +88,14 @@ class WireModel:
             optional["reasoning_effort"] = self._effort
         kept = (self._tokens_parameter, *(name for name in optional if name not in self._refused))
         optional = {name: optional[name] for name in kept}
-        body = {"model": self._endpoint.model, "messages": messages_of(prompt), **optional}
+        messages = _marked(prompt) if self._endpoint.marks_cache else messages_of(prompt)
+        body = {"model": self._endpoint.model, "messages": messages, **optional}
         started_s = self._clock.monotonic_s()
         status, headers, content = await self._post(body)
         wall_s = self._clock.monotonic_s() - started_s
         if status != 200:
             raise self._refusal(status, headers, content, frozenset(optional))
-        return _completion(content, self._endpoint.model, wall_s)
+        return _completion(content, self._endpoint.model, wall_s, secret=self._key)
 
     async def _post(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and content of the answer.
@@ -160,6 +161,24 @@ def messages_of(prompt: Prompt) -> list[dict[str, str]]:
     return messages
 
 
+def messages_around_mark(prompt: Prompt) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """The messages of the part of a prompt that stays, and those of the rest; their neighbours may be of one role."""
+    stable, rest = prompt.sections[: prompt.stable], prompt.sections[prompt.stable :]
+    return messages_of(replace(prompt, sections=stable)), messages_of(replace(prompt, sections=rest))
+
+
+def _marked(prompt: Prompt) -> list[dict[str, Any]]:
+    """The messages, with a mark for the cache behind the part that stays."""
+    stable, rest = messages_around_mark(prompt)
+    if not stable:
+        return [*rest]
+    last = stable.pop()
+    parts: list[dict[str, Any]] = [{"type": "text", "text": last["content"], "cache_control": {"type": "ephemeral"}}]
+    if rest and rest[0]["role"] == last["role"]:
+        parts.append({"type": "text", "text": rest.pop(0)["content"]})
+    return [*stable, {"role": last["role"], "content": parts}, *rest]
+
+
 def _words(content: bytes) -> str:
     """The message in an error body, in whatever shape it comes."""
     text = content[:4000].decode("utf-8", errors="replace")
@@ -173,7 +192,7 @@ def _words(content: bytes) -> str:
     return found if isinstance(found, str) else text
 
 
-def _completion(content: bytes, model: str, wall_s: float) -> Completion:
+def _completion(content: bytes, model: str, wall_s: float, *, secret: str) -> Completion:
     """The answer in a body; one without text has a stop reason that says why.
 
     Raises:
@@ -185,7 +204,7 @@ def _completion(content: bytes, model: str, wall_s: float) -> Completion:
         raise ModelFault(FaultKind.GARBLED, f"{model}: the answer is not JSON or was cut off") from None
     if not isinstance(body, dict) or not isinstance(body.get("choices"), list):
         said = body.get("error") if isinstance(body, dict) else None
-        why = cleaned(json.dumps(said)) if said else "it has no list of choices"
+        why = cleaned(json.dumps(said), secret) if said else "it has no list of choices"
         raise ModelFault(FaultKind.GARBLED, f"{model}: the answer is not of the protocol: {why}")
     spending = _usage(body.get("usage"), wall_s)
     text, stop = _text_of(body["choices"])
@@ -221,13 +240,16 @@ def _usage(found: Any, wall_s: float) -> Spending:
     """
     usage = found if isinstance(found, dict) else {}
     details = usage.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens", 0)) if isinstance(details, dict) else 0
+    details = details if isinstance(details, dict) else {}
+    cached, written = (max(0, _count(details.get(name))) for name in ("cached_tokens", "cache_write_tokens"))
     into, out = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    credible = cached + written <= into
     return Spending(
         cost_usd=None,
         input_tokens=into,
         output_tokens=out,
-        cached_tokens=cached if 0 <= cached <= into else 0,
+        cached_tokens=cached if credible else 0,
+        cache_write_tokens=written if credible else 0,
         wall_s=wall_s,
         calls=1,
     )

@@ -12,10 +12,13 @@ from thekla.core.errors import ProblemError
 from thekla.core.evaluation import InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem
 from thekla.core.program import Program
-from thekla.core.protocols import Referee
+from thekla.core.protocols import PairedReferee, Referee, WorkloadSpace
 from thekla.problems.folder import ProblemFolder
+from thekla.problems.names import first_name
 
 __all__ = ["FolderPackage"]
+
+_NAMES_SEED = 1  # any: which other names an audit gives
 
 
 class FolderPackage(ABC):
@@ -95,6 +98,17 @@ class FolderPackage(ABC):
     def evaluator_digest(self) -> str:
         """Hash over the folder, the simulators' sources, and the versions of Python and of the wheels."""
         return self.folder.evaluator_digest(self._suite)
+
+    def drawn_as(self, instance: Instance) -> str:
+        """The id that seeds a guest's random numbers: that of the instance under its first names."""
+        return first_name(instance.id)
+
+    def variants(self, instance: Instance) -> Sequence[tuple[Instance, float]]:
+        """The instance under other names, which scores alike; none where two races are never alike."""
+        if not isinstance(self, WorkloadSpace) or isinstance(self.referee, PairedReferee):
+            return ()
+        renamed = self.relabelled(instance, seed=_NAMES_SEED)
+        return () if renamed is None else ((renamed, 1.0),)
 
     def judge_on_host(self, baseline: Baseline, instance: Instance, *, seed: int) -> InstanceResult:
         """Nothing, unless a problem has an oracle: a baseline that is told what no program is told.

@@ -95,7 +95,8 @@ class ChatBuilder:
             _Ranked(6, _others_section(ticket)),
         ]
         kept = _within(beside, room)
-        return Prompt(sections=(*self._fixed, parent, *kept, _answers_section(history), credit_section(fold)))
+        sections = (*self._fixed, parent, *kept, _answers_section(history), credit_section(fold))
+        return Prompt(sections=sections, stable=len(self._fixed))
 
     def _outcome(self, ticket: Ticket, fold: Fold, problem: Problem) -> Section:
         told = fold.by_candidate.get(ticket.parents[0].id) if ticket.parents else None

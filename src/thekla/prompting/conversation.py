@@ -60,7 +60,8 @@ class ConversationBuilder:
         )
         system = tuple(replace(one, role="system") for one in standing)
         first = _first_program(problem, history)
-        return Prompt(sections=(*system, first, *self._kept(turns, best), *_closing(ticket, problem.objective)))
+        said = (*system, first, *self._kept(turns, best))
+        return Prompt(sections=(*said, *_closing(ticket, problem.objective)), stable=len(said))
 
     def _turns(self, objective: Objective, history: Sequence[Told]) -> tuple[list[tuple[Section, Section]], int]:
         """Answer and feedback of each attempt, and the number of the best of them (-1 if no attempt is best)."""

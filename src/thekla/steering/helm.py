@@ -147,7 +147,7 @@ class SteeredPrompts:
             return prompt
         text = f"## Notes of those who run this search\n{notes}"
         section = Section(name="human_notes", text=text, tokens=-(-len(text) // _CHARACTERS_PER_TOKEN))
-        return Prompt(sections=(*prompt.sections, section))
+        return replace(prompt, sections=(*prompt.sections, section))
 
 
 class SteeredGenerator:

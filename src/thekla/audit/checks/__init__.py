@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from thekla.audit.bench import Bench
-from thekla.audit.checks import answers, candidates, ladder, leaks, practice, repeats, splits
+from thekla.audit.checks import answers, candidates, ladder, leaks, practice, repeats, splits, stages
 from thekla.audit.findings import Finding
 
 __all__ = ["CHECKS", "Check"]
@@ -46,6 +46,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "isolated": Check(run=practice.change_is_isolated),
         "cost": Check(run=practice.evaluation_is_cheap),
         "ladder": Check(run=ladder.rungs_are_ordered),
+        "stages": Check(run=stages.stages_rank_alike),
         "bounds": Check(run=ladder.bounds_hold),
         "room": Check(run=ladder.seeds_leave_room),
         "noise": Check(run=ladder.noise_is_small),

@@ -9,7 +9,7 @@ from thekla.audit.bench import Bench, Trial
 from thekla.audit.checks._wording import score_text
 from thekla.audit.findings import Finding, Severity
 from thekla.audit.guests import Call, Meddler
-from thekla.audit.tree import distinctive, leaves, subtrees
+from thekla.audit.tree import subtrees, traits
 from thekla.core.protocols import HiddenTruth
 from thekla.core.values import Value
 
@@ -17,6 +17,7 @@ __all__ = ["answers_are_not_in_arguments", "declared_truth_stays_hidden"]
 
 _MOST_ECHOES = 12
 _SHOWN = 3
+_WIDE = 60  # characters of a value that are shown
 
 
 def declared_truth_stays_hidden(bench: Bench) -> Iterator[Finding]:
@@ -25,16 +26,16 @@ def declared_truth_stays_hidden(bench: Bench) -> Iterator[Finding]:
     if not isinstance(package, HiddenTruth):
         return
     for instance in bench.sample:
-        truth = {repr(leaf) for value in package.hidden(instance) for _, leaf in leaves(value) if distinctive(leaf)}
+        truth = {trait for value in package.hidden(instance) for trait, _ in traits(value)}
         told = {
-            repr(leaf): ".".join(pattern)
+            trait: ".".join(pattern)
             for value in bench.trial(bench.problem.seeds[0], instance).transcript.told()
-            for pattern, leaf in leaves(value)
-            if distinctive(leaf)
+            for trait, pattern in traits(value)
+            if trait in truth
         }
-        met = sorted(truth & told.keys())
+        met = sorted(told, key=lambda trait: (len(trait), trait))
         if met:
-            shown = ", ".join(f"{each} at {told[each] or 'an argument'}" for each in met[:_SHOWN])
+            shown = ", ".join(f"{each[:_WIDE]} at {told[each] or 'an argument'}" for each in met[:_SHOWN])
             yield Finding(
                 fault="leaked_truth",
                 severity=Severity.FATAL,

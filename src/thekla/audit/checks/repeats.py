@@ -12,6 +12,7 @@ from thekla.audit.bench import Bench, Trial
 from thekla.audit.findings import Finding, Severity
 from thekla.audit.guests import Call
 from thekla.core.problem import Instance
+from thekla.core.program import Program
 from thekla.core.protocols import Invariant
 from thekla.core.values import Value
 
@@ -143,26 +144,47 @@ def declared_variants_score_alike(bench: Bench) -> Iterator[Finding]:
     package = bench.package
     if not isinstance(package, Invariant):
         return
-    program = bench.problem.seeds[0]
     for instance in bench.sample:
-        base = bench.trial(program, instance).score(bench.objective)
         for variant, factor in package.variants(instance):
-            score = bench.trial(program, variant).score(bench.objective)
-            if base is None or score is None or abs(score - factor * base) > 1e-9 * abs(factor * base) + bench.margin:
-                yield _variant_differs(instance, variant, base, score, factor)
+            differing = _differing(bench, bench.problem.seeds[0], (instance, variant, factor))
+            if differing:
+                yield Finding(
+                    fault="variant_differs",
+                    severity=Severity.FATAL,
+                    message=f"{variant.id} is declared equivalent to {instance.id} (score times {factor:g}), and the "
+                    f"first seed scores {differing}",
+                    remedy="the score depends on names, order or units that mean nothing: find where, or drop the "
+                    "declaration",
+                )
                 return
+    for variant, factor in package.variants(bench.sample[0]):
+        yield from _rungs_that_differ(bench, (bench.sample[0], variant, factor))
 
 
-def _variant_differs(
-    instance: Instance, variant: Instance, base: float | None, score: float | None, factor: float
-) -> Finding:
-    return Finding(
-        fault="variant_differs",
-        severity=Severity.FATAL,
-        message=f"{variant.id} is declared equivalent to {instance.id} (score times {factor:g}), and the first seed "
-        f"scores {score} instead of {base}",
-        remedy="the score depends on names, order or units that mean nothing: find where, or drop the declaration",
-    )
+def _rungs_that_differ(bench: Bench, pair: tuple[Instance, Instance, float]) -> Iterator[Finding]:
+    """Rungs to which a difference that means nothing makes one."""
+    for rung in bench.package.baselines:
+        differing = _differing(bench, rung.program, pair) if rung.program is not None else ""
+        if differing:
+            yield Finding(
+                fault="rung_reads_names",
+                severity=Severity.WARNING,
+                message=f"rung {rung.name!r} scores {differing} on {pair[1].id}, which is equivalent to {pair[0].id}",
+                remedy="it reads something into names, order or units, if only where it breaks ties: let it break "
+                "them otherwise, or say so in its description",
+                subject=rung.name,
+            )
+
+
+def _differing(bench: Bench, program: Program, pair: tuple[Instance, Instance, float]) -> str:
+    """How a program's scores on two equivalent instances differ; empty if they do not."""
+    instance, variant, factor = pair
+    base = bench.trial(program, instance).score(bench.objective)
+    score = bench.trial(program, variant).score(bench.objective)
+    if base is None or score is None:
+        return "" if base is score else f"{score} instead of {base}"
+    apart = abs(score - factor * base) > 1e-9 * abs(factor * base) + bench.margin
+    return f"{score} instead of {factor * base}" if apart else ""
 
 
 def _agree(bench: Bench, first: Trial, twin: Trial) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import selectors
 import subprocess
 import sys
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,27 +18,44 @@ from thekla.core.codec import decode, encode
 from thekla.core.errors import ConfigError, SandboxError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
 from thekla.core.problem import ProblemRef
+from thekla.core.redaction import Redactor
 from thekla.evaluation.backends.wire import read_message, write_message
 
 __all__ = ["LocalBackend"]
 
+_LOGGER = logging.getLogger(__name__)
+
 _START = str(Path(__file__).with_name("start.py"))
 _MOST_DEATHS = 5  # in a row, without one job ended between them
+_LAST_WORDS_S = 2.0  # for what a worker that died had still to say
 
 
 class _Worker:
-    """A worker process and the job that it has."""
+    """A worker process and the job that it has; what it prints on stderr is logged as it comes."""
 
-    def __init__(self, problem: ProblemRef, sandbox: str, processor: int | None) -> None:
+    def __init__(
+        self,
+        problem: ProblemRef,
+        sandbox: str,
+        processor: int | None,
+        *,
+        environment: Mapping[str, str] | None,
+        clean: Callable[[str], str],
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-P", _START, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
             bufsize=-1,
             process_group=0,  # a terminal's Ctrl-C is for the engine alone: in a guest it would be the program's fault
         )
         self.source = cast(BinaryIO, self.process.stdout)
         self.target = cast(BinaryIO, self.process.stdin)
+        errors = cast(BinaryIO, self.process.stderr)
+        self._listener = threading.Thread(target=_log, args=(errors, clean), name="worker-stderr", daemon=True)
+        self._listener.start()
         self.ready = False
         self.job: EvaluationJob | None = None
         self.processor = processor
@@ -55,6 +74,14 @@ class _Worker:
                 continue
         self.process.kill()
         self.process.wait()
+        self._listener.join(_LAST_WORDS_S)
+
+
+def _log(errors: BinaryIO, clean: Callable[[str], str]) -> None:
+    """Log what a worker prints, line by line, without secrets; until all who may print there have ended."""
+    with errors:
+        for line in errors:
+            _LOGGER.warning("worker: %s", clean(line.decode("utf-8", "replace").rstrip()))
 
 
 class LocalBackend:
@@ -63,16 +90,30 @@ class LocalBackend:
     `submit` may be called from one thread while another waits in `completed`. A job whose worker dies ends as an
     infrastructure fault, and the worker is replaced.
 
+    Args:
+        environment: That of the workers; by default that of this process.
+        clean: Takes secrets out of what workers print on stderr, which is logged as warnings.
+
     Raises:
         ConfigError: A worker knows no such problem or sandbox.
         SandboxError: A worker refuses to start (with the reason), or workers die again and again.
     """
 
-    def __init__(self, problem: ProblemRef, *, sandbox: str, workers: int) -> None:
+    def __init__(
+        self,
+        problem: ProblemRef,
+        *,
+        sandbox: str,
+        workers: int,
+        environment: Mapping[str, str] | None = None,
+        clean: Callable[[str], str] | None = None,
+    ) -> None:
         if workers < 1:
             raise ValueError(f"{workers} workers cannot run anything; use at least 1")
         self._problem = problem
         self._sandbox = sandbox
+        self._environment = environment
+        self._clean = clean or Redactor()
         self._incoming: queue.SimpleQueue[EvaluationJob] = queue.SimpleQueue()
         self._queued: deque[EvaluationJob] = deque()
         self._deaths = 0
@@ -130,7 +171,7 @@ class LocalBackend:
             os.close(descriptor)
 
     def _hire(self, processor: int | None) -> _Worker:
-        worker = _Worker(self._problem, self._sandbox, processor)
+        worker = _Worker(self._problem, self._sandbox, processor, environment=self._environment, clean=self._clean)
         self._workers.append(worker)
         self._selector.register(worker.source, selectors.EVENT_READ, worker)
         return worker

@@ -19,6 +19,7 @@ from typing import Literal
 from thekla.core.errors import ConfigError, ProviderError
 from thekla.core.problem import Problem
 from thekla.core.program import MAIN, Program
+from thekla.core.redaction import Redactor, secrets_of
 from thekla.core.run import Prompt, Proposal, Section, Spending, Ticket
 from thekla.core.visible import visible
 from thekla.generation.agents.tools import TOOLS, Report
@@ -69,10 +70,11 @@ class CommandAgent:
         if found is None:
             raise ConfigError(
                 f"the agent {tool!r} needs {executable or self._tool.executable!r}, which is not on the path; install "
-                "it, or name its path with executable"
+                f"it with: npm install -g {self._tool.package}; or name its path with executable, in a file of options"
             )
         self._executable = found
         self._environment = dict(environment)
+        self._redactor = Redactor(secrets_of(environment))
         self._model = model
         self._deadline_s = deadline_s
         self._free = free
@@ -87,7 +89,7 @@ class CommandAgent:
             "when you end is scored. Say in at most three sentences what you changed and why."
         )
         section = Section(name="answer", text=text, tokens=estimate_tokens(text))
-        return Prompt(sections=(*prompt.sections, section))
+        return replace(prompt, sections=(*prompt.sections, section))
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """What the agent leaves in the folder.
@@ -96,7 +98,7 @@ class CommandAgent:
             ProviderError: It failed several times in a row: the run stops, and can be resumed.
         """
         parent = ticket.parents[0].program if ticket.parents else None
-        words = self.full_prompt(problem, ticket, prompt, seed=seed).text
+        words = self._redactor(self.full_prompt(problem, ticket, prompt, seed=seed).text)
         with tempfile.TemporaryDirectory(prefix="thekla-agent-") as folder:
             tree = Path(folder)
             _lay_out(tree, parent)
@@ -149,11 +151,11 @@ class CommandAgent:
             return Report(said="", spending=spending, failed=f"it had not ended after {self._deadline_s:g} s")
         finally:
             await _end(process)
-        report = self._tool.read(out)
+        report = self._tool.read(self._redactor(out))
         if process.returncode and not report.failed:
             report = replace(report, failed=f"it ended with code {process.returncode}")
         if report.failed and errors.strip():
-            report = replace(report, failed=f"{report.failed}: {errors.strip()[-300:]}")
+            report = replace(report, failed=f"{report.failed}: {self._redactor(errors).strip()[-300:]}")
         return report
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.modules import COMPUTING
 from thekla.problems.vocabulary import expression, statement
 
 from .tensors import TENSOR_SOURCE, torch_wheels
@@ -65,6 +66,7 @@ def interface() -> Interface:
         numbers=("int", "float", "count", "tokens", "share", "number"),
         guest_source=files(__package__).joinpath("guest.py").read_text(encoding="utf-8"),
         wheels=("numpy",),
+        modules=(*COMPUTING, "numpy"),
     )
 
 
@@ -100,6 +102,7 @@ def tensor_interface() -> Interface:
         ),
         guest_source=plain.guest_source + TENSOR_SOURCE,
         wheels=torch_wheels(),
+        modules=None,  # a published program is run as it is
     )
 
 

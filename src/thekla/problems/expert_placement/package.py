@@ -9,6 +9,7 @@ from inspect import getsource
 
 from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Baseline, Instance, Problem, Stage
+from thekla.core.values import Value
 from thekla.problems import speed
 from thekla.problems.package import FolderPackage
 from thekla.problems.speed import RELATIVE_CPU
@@ -16,7 +17,7 @@ from thekla.problems.speed import RELATIVE_CPU
 from . import FOLDER
 from .interface import VOCABULARY, interface, tensor_interface
 from .oracle import clairvoyant
-from .referee import BALANCE_TOLERANCE, BalanceReferee, SpeedReferee, bound_of, judge_plans
+from .referee import BALANCE_TOLERANCE, BalanceReferee, SpeedReferee, as_told, bound_of, judge_plans
 from .tensors import torch_wheels
 from .workloads import drawn_holdout, relabelled, resized, scene, smoke, splits, varied
 
@@ -81,6 +82,7 @@ class ExpertPlacementPackage(FolderPackage):
             measures=FOLDER.measures,
             vocabulary=VOCABULARY,
             published=FOLDER.published(self._suite),
+            hints=FOLDER.hints,
             reproducible=self._suite != "speed",
         )
 
@@ -126,6 +128,11 @@ class ExpertPlacementPackage(FolderPackage):
     def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
         """The same loads, the layers under other numbers; experts keep theirs, by which ties are broken."""
         return relabelled(instance, seed=seed)
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """The windows that plans meet and that no plan is made after: the last, and every second one of a race."""
+        windows = scene(instance.id).windows
+        return [as_told(each) for each in (windows[1::2] if self._objective.name == RELATIVE_CPU else windows[-1:])]
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A balance of 1, or no CPU time at all."""

@@ -20,7 +20,7 @@ from thekla.simulators.moe import Layout, balancedness, fault_of, gpu_loads, mov
 
 from .workloads import SPEED_TURNS, Scene, scene
 
-__all__ = ["BALANCE", "BALANCE_TOLERANCE", "BalanceReferee", "SpeedReferee", "judge_plans"]
+__all__ = ["BALANCE", "BALANCE_TOLERANCE", "BalanceReferee", "SpeedReferee", "as_told", "bound_of", "judge_plans"]
 
 BALANCE = "balance"
 """Objective of the suites `default` and `calibrated`: mean balance, less what moving costs."""
@@ -167,14 +167,18 @@ def _asked(guest: Guest, setting: Scene, step: int) -> Integers:
     Raises:
         _InvalidPlan: It is none.
     """
-    window = setting.windows[step]
-    wide = int(window.max()) > _MOST_IN_32_BITS
-    data = window.astype("<i8" if wide else "<i4").tobytes()
-    answer = guest.call("plan", Array(dtype="int64" if wide else "int32", shape=window.shape, data=data))
+    answer = guest.call("plan", as_told(setting.windows[step]))
     slot_map = _matrix(answer)
     if (reason := fault_of(setting.layout, slot_map)) is not None:
         raise _InvalidPlan(f"plan {step}: {reason}")
     return slot_map
+
+
+def as_told(window: Integers) -> Array:
+    """The loads of a window as they cross to a guest."""
+    wide = int(window.max()) > _MOST_IN_32_BITS
+    data = window.astype("<i8" if wide else "<i4").tobytes()
+    return Array(dtype="int64" if wide else "int32", shape=window.shape, data=data)
 
 
 def _matrix(answer: Value) -> Integers:

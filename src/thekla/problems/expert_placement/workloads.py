@@ -29,6 +29,7 @@ from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
 from thekla.problems.folder import drawn_seed, near_seed
+from thekla.problems.names import RENAMED
 from thekla.simulators.moe import Layout, LoadModel, Phase, read_log, windows
 
 __all__ = [
@@ -147,7 +148,6 @@ _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids
 _VARIED = re.compile(rf"varied/(?P<profile>[a-z]+)/{_SEED}")
 _RACE = re.compile(rf"speed/(?P<profile>[a-z]+)/{_SEED}")
 _PUBLISHED = re.compile(rf"calibrated/{_SEED}")
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _TIMES = re.compile(r"/x(?P<times>[2-9]|10)$")
 # At ten times the size the windows of the calibrated model no longer fit into a message. At twice the size a race takes
 # the slowest rung 5.6 s of the 10 s of CPU time allowed.
@@ -231,7 +231,7 @@ def relabelled(given: Instance, *, seed: int) -> Instance | None:
     Experts keep theirs: a number is the place in a row of loads, by which every rung breaks ties, so that other ones
     would change honest scores by chance.
     """
-    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
 
 
 def _drawn(id: str) -> bool:
@@ -249,7 +249,7 @@ def scene(id: str) -> Scene:
 
 
 def _maker(id: str) -> Callable[[], Scene]:
-    if (renamed := _RENAMED.search(id)) is not None:
+    if (renamed := RENAMED.search(id)) is not None:
         same = id[: renamed.start()]
         _maker(same)
         return lambda: _renamed(scene(same), Random(f"expert-placement/names/{renamed['seed']}"))

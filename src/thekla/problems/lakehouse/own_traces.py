@@ -7,7 +7,6 @@ dates of files have no say, and equal traces are refused, since one of them coul
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from random import Random
 from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
+from thekla.problems.names import RENAMED
 from thekla.simulators.lakehouse import Settings, Trace, TraceFormatError, load_trace, write_trace
 
 from .changes import renamed
@@ -32,7 +32,6 @@ _PARAMS = "params.toml"
 _PROBE_SHARE = 0.1  # of a trace's length, seen before the whole of it
 _PROBES = 2
 _FIRST = "/first"
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +67,7 @@ class OwnTraces:
 
     def relabelled(self, given: Instance, *, seed: int) -> Instance | None:
         """The same trace, its pipelines under other ids; None if that was done already."""
-        if _RENAMED.search(given.id):
+        if RENAMED.search(given.id):
             return None
         return replace(given, id=f"{given.id}/renamed{seed}", digest=digest_of([given.digest, "renamed", seed]))
 
@@ -78,7 +77,7 @@ class OwnTraces:
         Raises:
             ProblemError: There is no such trace in the folder.
         """
-        if (found := _RENAMED.search(id)) is not None:
+        if (found := RENAMED.search(id)) is not None:
             setting = self.scene(id[: found.start()])
             return replace(setting, trace=renamed(setting.trace, Random(f"lakehouse/names/{found['seed']}")))
         whole, _, first_s = id.partition(_FIRST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,9 +13,10 @@ from thekla.core.errors import ConfigError, MissingExtraError
 from thekla.core.evaluation import Failed, InstanceResult, Limits
 from thekla.core.problem import Baseline, Instance, Objective, Problem, Split, Stage
 from thekla.core.program import Program
+from thekla.core.values import Value
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
-from thekla.simulators.lakehouse import Settings, oracle_policy, penalised_latency_bound, policy_source
+from thekla.simulators.lakehouse import Segment, Settings, oracle_policy, penalised_latency_bound, policy_source
 
 from .checking import lint_failure
 from .goals import GOALS, PENALTY, Goal, penalty_seconds
@@ -43,6 +45,7 @@ Scenes: TypeAlias = Callable[[str], Scene]
 
 _FOLDER = ProblemFolder(__package__, sources=("thekla.simulators.lakehouse",), wheels=("numpy",))
 
+_DIGITS = 3  # to which memory that a policy gives may be rounded
 _USUAL_OPERATORS = 5_000  # of the largest listed traces, for which the limits were measured
 # The tiny case takes the seed 0.012 CPU s; what does not end there soon will not end on a whole trace either.
 _SMOKE_CPU_S, _PROBE_CPU_S = 0.5, 1.5
@@ -136,6 +139,7 @@ class LakehousePackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=published,
+            hints=_FOLDER.hints,
             fixed_holdout=fixed_holdout,
         )
 
@@ -180,6 +184,21 @@ class LakehousePackage(FolderPackage):
     def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
         """The same trace, its pipelines under other ids; an operator has no name that a policy sees."""
         return relabelled(instance, seed=seed)
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """What operators need (time, input, memory): as rows, of a pipeline and of the trace, and one by one where a
+        need has more digits than a policy may come by.
+
+        With an estimator, which may tell the truth about memory, it is the time only.
+        """
+        setting = self._scene(instance.id)
+        own = [[segment for one in each.operators for segment in one.work.segments] for each in setting.trace.pipelines]
+        needs: list[Callable[[Segment], float]] = [lambda segment: segment.cpu_seconds]
+        if setting.new_estimator() is None:
+            needs += [lambda segment: segment.storage_read_gb, lambda segment: segment.held_memory_gb]
+        rows = [[need(segment) for segment in each] for need in needs for each in [*own, list(chain(*own))]]
+        particular = {value for row in rows for value in row if value != round(value, _DIGITS)}
+        return [*rows, *sorted(particular)]
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """A proven lower bound for the penalty form; none is known for the published one."""

@@ -27,6 +27,7 @@ from thekla.core.errors import ConfigError, MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed, near_seed
+from thekla.problems.names import RENAMED, first_name
 from thekla.simulators.lakehouse import (
     Compat,
     Estimator,
@@ -176,7 +177,6 @@ _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"
 _LOOP = re.compile(rf"loop/b(?P<burst>\d)/{_SEED}")
 _FIRST = re.compile(r"/first[1-9]\d{0,3}$")  # only the first seconds of a trace
 _COPIES = re.compile(r"/x(?P<copies>[2-9]|10)$")
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _VARIED = re.compile(rf"varied/(?P<profile>[a-z-]+)/{_SEED}")
 _TINY = {"tiny/one-pool": 1, "tiny/two-pools": 2}
 
@@ -288,7 +288,7 @@ def resized(given: Instance, factor: float) -> Instance | None:
 
 def relabelled(given: Instance, *, seed: int) -> Instance | None:
     """The same trace, its pipelines under other ids; None if that was done already."""
-    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
 
 
 def _public_ids() -> list[str]:
@@ -309,7 +309,7 @@ def scene(id: str) -> Scene:
         ProblemError: The id names no recipe.
         MissingExtraError: The published loop's generator needs numpy, and it is not installed.
     """
-    if (found := _RENAMED.search(id)) is not None:
+    if (found := RENAMED.search(id)) is not None:
         setting = scene(id[: found.start()])
         return replace(setting, trace=renamed(setting.trace, Random(f"lakehouse/names/{found['seed']}")))
     if (found := _COPIES.search(id)) is not None:
@@ -347,7 +347,7 @@ def _multiplied(whole: str, copies: int) -> Scene:
 
 
 def _recipe(id: str) -> tuple[Literal["loop", "varied", "benchmark", "tiny"], str, int]:
-    id = _RENAMED.sub("", id)
+    id = first_name(id)
     if (found := _COPIES.search(id)) is not None:
         id = id[: found.start()]
         if not (_LOOP.fullmatch(id) or _VARIED.fullmatch(id)):

@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.modules import COMPUTING
 from thekla.problems.vocabulary import expression, statement
 
 __all__ = ["VOCABULARY", "interface"]
@@ -78,6 +79,7 @@ def interface() -> Interface:
         numbers=("int", "float", "count", "length", "number"),
         guest_source=files(__package__).joinpath("views.py").read_text(encoding="utf-8"),
         wheels=("numpy",),
+        modules=(*COMPUTING, "numpy"),
     )
 
 

@@ -51,6 +51,7 @@ class LlmSqlPackage(FolderPackage):
             measures=self._measures(),
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
+            hints=_FOLDER.hints,
             reproducible=self._suite != "speed",
         )
 

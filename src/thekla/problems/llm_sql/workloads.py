@@ -27,6 +27,7 @@ from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
 from thekla.problems.folder import drawn_seed, near_seed
+from thekla.problems.names import RENAMED, first_name
 
 from .star_schema import PROFILES, generate
 from .tables import BlockMetric, Column, Metric, Prompts, Table, TrieMetric, row_lengths
@@ -70,7 +71,6 @@ _FIRST = re.compile(r"/first[1-9]\d{0,4}$")
 _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids are never one table
 _GENERATED = re.compile(rf"(?P<family>star|trie|race)/(?P<profile>[a-z-]+)/{_SEED}")
 _TINY = ("tiny/blocks", "tiny/trie")
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _TIMES = re.compile(r"/x(?P<times>[2-9]|10)$")
 # Measured at ten times the rows: 0.85 CPU s at most for any rung, of 2 s; the 26 turns of a race have 8 s together.
 _MOST_TIMES = {"star": 10, "trie": 10, "race": 2}
@@ -205,7 +205,7 @@ def relabelled(given: Instance, *, seed: int) -> Instance | None:
 
     None if that was done already, and for a race, whose tables differ in every turn.
     """
-    if _RENAMED.search(given.id) or given.id.startswith("race/"):
+    if RENAMED.search(given.id) or given.id.startswith("race/"):
         return None
     return instance(f"{given.id}/renamed{seed}", given.split)
 
@@ -219,7 +219,7 @@ def scene(id: str) -> Scene:
         MissingDataError: The public table is not on this machine.
     """
     _require_recipe(id)
-    if (renamed := _RENAMED.search(id)) is not None:
+    if (renamed := RENAMED.search(id)) is not None:
         setting = scene(id[: renamed.start()])
         return replace(setting, table=_renamed(setting.table, Random(f"llm-sql/names/{renamed['seed']}")))
     whole, _, first = id.partition("/first")
@@ -245,7 +245,7 @@ def race_table(id: str, turn: int) -> Table:
 
 
 def _require_recipe(id: str) -> None:
-    plain = _RENAMED.sub("", id)
+    plain = first_name(id)
     whole = _FIRST.sub("", plain)
     found = _GENERATED.fullmatch(_TIMES.sub("", plain) if whole == plain else whole)
     generated = found is not None and found["profile"] in PROFILES and (plain == id or found["family"] != "race")

@@ -6,6 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.modules import COMPUTING
 from thekla.problems.vocabulary import expression, statement
 
 __all__ = ["VOCABULARY", "interface"]
@@ -72,6 +73,7 @@ def interface() -> Interface:
         numbers=("int", "float", "count", "gb", "load", "pressure", "rate", "seconds", "number"),
         guest_source=files(__package__).joinpath("guest.py").read_text(encoding="utf-8"),
         wheels=("numpy",),
+        modules=(*COMPUTING, "numpy"),
     )
 
 

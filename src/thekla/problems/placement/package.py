@@ -61,6 +61,7 @@ class PlacementPackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
+            hints=_FOLDER.hints,
         )
 
     @cached_property

@@ -26,6 +26,7 @@ from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed, near_seed
+from thekla.problems.names import RENAMED
 from thekla.simulators.placement import Cluster, Gpu, Shard
 
 __all__ = [
@@ -141,7 +142,6 @@ _SEED = r"s(?P<seed>0|[1-9]\d{0,19})"  # one spelling of a seed, so that two ids
 _PUBLIC = re.compile(r"public/(?P<case>0|[1-9]\d?)")
 _LIKE_PUBLIC = re.compile(rf"like-public/{_SEED}")
 _GENERATED = re.compile(rf"(?P<family>static|epochs)/(?P<profile>[a-z0-9-]+)/{_SEED}(/x(?P<times>[2-9]|[1-9]\d))?")
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 
 
 def instance(id: str, split: Split) -> Instance:
@@ -223,7 +223,7 @@ def relabelled(given: Instance, *, seed: int) -> Instance | None:
     Numbers keep their order, by which the published algorithms break ties, and GPUs and shards their places, to which
     an answer refers.
     """
-    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
 
 
 @lru_cache(maxsize=256)
@@ -249,7 +249,7 @@ def _family(profile: Profile) -> str:
 
 def _maker(id: str) -> Callable[[], Scene]:
     """What makes the scene of an id."""
-    if (renamed := _RENAMED.search(id)) is not None:
+    if (renamed := RENAMED.search(id)) is not None:
         whole, names = _maker(id[: renamed.start()]), Random(f"placement/names/{renamed['seed']}")
         return lambda: _renamed(whole(), names)
     # A text seeds alike in every version of Python, and nothing else of ours has a say in it.

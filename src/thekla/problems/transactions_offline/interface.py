@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.modules import COMPUTING
 from thekla.problems.vocabulary import expression, statement
 from thekla.simulators.transactions import guest_source
 
@@ -136,6 +137,7 @@ def interface() -> Interface:
         numbers=("int", "float", "count", "slots", "number"),
         guest_source=guest_source() + _CONNECT,
         wheels=("numpy",),
+        modules=(*COMPUTING, "numpy"),
     )
 
 

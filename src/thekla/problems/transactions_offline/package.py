@@ -48,6 +48,7 @@ class TransactionsOfflinePackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
+            hints=_FOLDER.hints,
         )
 
     @cached_property

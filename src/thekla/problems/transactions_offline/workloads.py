@@ -20,6 +20,7 @@ from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
 from thekla.problems.folder import drawn_seed, near_seed
+from thekla.problems.names import RENAMED, first_name
 from thekla.simulators.transactions import (
     FAMILIES,
     Schedule,
@@ -63,7 +64,6 @@ _SMF_SAMPLE = 10
 _GENERATED = re.compile(r"(?P<family>[a-z]+)/n(?P<count>[1-9]\d{0,3})/s(?P<seed>0|[1-9]\d{0,19})")
 
 
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _MOST = 9999  # transactions that an id can name
 
 
@@ -137,7 +137,7 @@ def workload(id: str) -> Workload:
         ProblemError: The id names no recipe.
         MissingDataError: The public workloads are not on this machine.
     """
-    if (found := _RENAMED.search(id)) is not None:
+    if (found := RENAMED.search(id)) is not None:
         given = workload(id[: found.start()]).transactions
         return Workload(renamed(given, new_names(given, Random(f"transactions/names/{found['seed']}"))))
     family, count, _ = _recipe(id)
@@ -151,7 +151,7 @@ def workload(id: str) -> Workload:
 @lru_cache(maxsize=256)
 def reference(id: str) -> Reference:
     """What makespans on an instance are compared with; raises what `workload` raises."""
-    if (found := _RENAMED.search(id)) is not None:  # names change no makespan
+    if (found := RENAMED.search(id)) is not None:  # names change no makespan
         return reference(id[: found.start()])
     given = workload(id)
     return Reference(
@@ -201,11 +201,11 @@ def varied(given: Instance, *, seed: int) -> Instance | None:
 
 def relabelled(given: Instance, *, seed: int) -> Instance | None:
     """The same workload, its keys under other names."""
-    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
 
 
 def _recipe(id: str) -> tuple[str, int, int]:
-    id = _RENAMED.sub("", id)
+    id = first_name(id)
     if id in {f"public/{name}" for name in _PUBLIC}:
         return "public", 0, 0
     found = _GENERATED.fullmatch(id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from thekla.core.problem import Field, Function, Interface, Method, Parameter, RecordType, Vocabulary
+from thekla.problems.modules import COMPUTING
 from thekla.problems.transactions_offline.interface import OPERATION, TRANSACTION
 from thekla.problems.vocabulary import expression, statement
 from thekla.simulators.transactions import online_guest_source
@@ -78,6 +79,7 @@ def interface() -> Interface:
         types=(_SCHEDULER, TRANSACTION, OPERATION),
         numbers=("int", "float", "count", "slots", "number"),
         guest_source=online_guest_source() + _CONNECT,
+        modules=COMPUTING,
     )
 
 

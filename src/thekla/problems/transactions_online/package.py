@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from thekla.core.problem import Instance, Problem, Stage
+from thekla.core.values import Value
 from thekla.problems.folder import ProblemFolder
 from thekla.problems.package import FolderPackage
 
 from .interface import VOCABULARY, interface
 from .referee import RATIO, TransactionsOnlineReferee
-from .workloads import drawn_holdout, probes, reference, relabelled, resized, smoke, splits, varied
+from .workloads import arrivals, drawn_holdout, probes, reference, relabelled, resized, smoke, splits, varied
 
 __all__ = ["TransactionsOnlinePackage"]
 
@@ -51,6 +52,7 @@ class TransactionsOnlinePackage(FolderPackage):
             measures=_FOLDER.measures,
             vocabulary=VOCABULARY,
             published=_FOLDER.published(self._suite),
+            hints=_FOLDER.hints,
         )
 
     @cached_property
@@ -73,6 +75,13 @@ class TransactionsOnlinePackage(FolderPackage):
     def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
         """The same arrivals, their keys under other names."""
         return relabelled(instance, seed=seed)
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """The true operations of transactions that are announced otherwise."""
+        given = arrivals(instance.id)
+        announced = {each.operations for each in given.hints}
+        true = (each.operations for each in given.workload.transactions if each.operations not in announced)
+        return [[list(operation) for operation in operations] for operations in true]
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """The proven least makespan of any order, over that of shortest makespan first."""

@@ -18,6 +18,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed, near_seed
+from thekla.problems.names import RENAMED, first_name
 from thekla.simulators.transactions import (
     FAMILIES,
     Transaction,
@@ -58,7 +59,6 @@ _SMF_SAMPLE = 5
 _SMF_SEEDS = 5
 
 _MOST = 9999  # transactions that an id can name
-_RENAMED = re.compile(r"/renamed(?P<seed>0|[1-9]\d{0,19})$")
 _ID = re.compile(r"(?P<track>[a-z]+)/(?P<family>[a-z]+)/n(?P<count>[1-9]\d{0,3})/s(?P<seed>0|[1-9]\d{0,19})")
 
 
@@ -139,7 +139,7 @@ def arrivals(id: str) -> Arrivals:
     Raises:
         ProblemError: The id names no recipe.
     """
-    if (found := _RENAMED.search(id)) is not None:
+    if (found := RENAMED.search(id)) is not None:
         return _renamed(arrivals(id[: found.start()]), Random(f"transactions-online/names/{found['seed']}"))
     track, family, count = _recipe(id)
     # A text seeds alike in every version of Python.
@@ -152,7 +152,7 @@ def arrivals(id: str) -> Arrivals:
 @lru_cache(maxsize=256)
 def reference(id: str) -> Reference:
     """What makespans on an instance are compared with; raises what `arrivals` raises."""
-    if (found := _RENAMED.search(id)) is not None:  # names change no makespan
+    if (found := RENAMED.search(id)) is not None:  # names change no makespan
         return reference(id[: found.start()])
     given = arrivals(id)
     makespans = (
@@ -188,7 +188,7 @@ def varied(given: Instance, *, seed: int) -> Instance | None:
 
 def relabelled(given: Instance, *, seed: int) -> Instance | None:
     """The same arrivals, their keys under other names; None if that was done already."""
-    return None if _RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
 
 
 def _renamed(given: Arrivals, rng: Random) -> Arrivals:
@@ -198,7 +198,7 @@ def _renamed(given: Arrivals, rng: Random) -> Arrivals:
 
 
 def _recipe(id: str) -> tuple[str, str, int]:
-    found = _ID.fullmatch(_RENAMED.sub("", id))
+    found = _ID.fullmatch(first_name(id))
     if found is not None and found["track"] in _TRACKS and found["family"] in FAMILIES:
         return found["track"], found["family"], int(found["count"])
     raise ProblemError(
