@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -77,6 +77,83 @@ def gepa(seed_text: str, url: str, *, seed: int, proposals: int, folder: Path) -
     optimize_anything(seed_candidate=seed_text, evaluator=lambda text: (score(text), {}), config=config)
 
 
+def skydiscover(kind: str) -> Callable[..., None]:
+    """One of SkyDiscover's own searches with its default configuration."""
+
+    def run(seed_text: str, url: str, *, seed: int, proposals: int, folder: Path) -> None:
+        from skydiscover import run_discovery  # type: ignore[import-not-found]  # it is in the interpreter that runs this
+        from skydiscover.config import Config, LLMModelConfig  # type: ignore[import-not-found]  # it is in the interpreter that runs this
+
+        config = Config()
+        model = LLMModelConfig(
+            name="synthetic",
+            api_base=url,
+            api_key="none",
+            temperature=config.llm.temperature,
+            top_p=config.llm.top_p,
+            max_tokens=config.llm.max_tokens,
+            timeout=60,
+            retries=0,
+            retry_delay=0,
+        )
+        config.llm.models = config.llm.evaluator_models = config.llm.guide_models = [model]
+        config.random_seed = seed
+        config.log_level = "ERROR"
+        config.evaluator.parallel_evaluations = 1
+        config.evaluator.cascade_evaluation = False  # the evaluator has one stage
+        program = folder / "seed.py"
+        program.write_text(f"# EVOLVE-BLOCK-START\n{seed_text}# EVOLVE-BLOCK-END\n", encoding="utf-8")
+        output = str(folder / "output")
+        run_discovery(
+            str(program),
+            str(Path(__file__)),
+            config,
+            iterations=proposals,
+            output_dir=output,
+            cleanup=False,
+            search=kind,
+        )
+
+    return run
+
+
+def shinka(seed_text: str, url: str, *, seed: int, proposals: int, folder: Path) -> None:
+    """ShinkaEvolve with its default configuration, without embeddings: the endpoint has none to judge novelty by."""
+    import numpy as np
+    from shinka.core import EvolutionConfig, ShinkaEvolveRunner  # type: ignore[import-not-found]  # it is in the interpreter that runs this
+    from shinka.database import DatabaseConfig  # type: ignore[import-not-found]  # it is in the interpreter that runs this
+    from shinka.launch import LocalJobConfig  # type: ignore[import-not-found]  # it is in the interpreter that runs this
+
+    np.random.seed(seed)  # the engine draws from the global generator
+    program = folder / "seed.py"
+    program.write_text(f"# EVOLVE-BLOCK-START\n{seed_text}# EVOLVE-BLOCK-END\n", encoding="utf-8")
+    output = str(folder / "output")
+    runner = ShinkaEvolveRunner(
+        EvolutionConfig(
+            num_generations=proposals + 1,  # the first is the seed
+            llm_models=[f"local/synthetic@{url}"],
+            embedding_model=None,
+            init_program_path=str(program),
+            results_dir=output,
+        ),
+        LocalJobConfig(eval_program_path=str(Path(__file__)), python_executable=sys.executable),
+        DatabaseConfig(),
+        verbose=False,
+        max_evaluation_jobs=1,
+        max_proposal_jobs=1,
+    )
+    runner.run()
+
+
+def evaluate_for_shinka(arguments: Sequence[str]) -> None:
+    """What ShinkaEvolve starts for each program: `--program_path FILE --results_dir FOLDER`."""
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    found, results = evaluate(given["--program_path"]), Path(given["--results_dir"])
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "metrics.json").write_text(json.dumps(found), encoding="utf-8")
+    (results / "correct.json").write_text(json.dumps({"correct": found["combined_score"] > 0, "error": None}))
+
+
 def ask(url: str, prompt: str | list[Mapping[str, Any]]) -> str:
     """The endpoint's answer to a prompt."""
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
@@ -85,7 +162,13 @@ def ask(url: str, prompt: str | list[Mapping[str, Any]]) -> str:
         return str(json.load(answer)["choices"][0]["message"]["content"])
 
 
-ENGINES: Mapping[str, Callable[..., None]] = {"openevolve": openevolve, "gepa": gepa}
+ENGINES: Mapping[str, Callable[..., None]] = {
+    "openevolve": openevolve,
+    "gepa": gepa,
+    "shinka": shinka,
+    "skydiscover-adaevolve": skydiscover("adaevolve"),
+    "skydiscover-topk": skydiscover("topk"),
+}
 
 
 def main(engine: str, problem: str, url: str, seed: int, proposals: int, folder: Path) -> None:
@@ -95,6 +178,8 @@ def main(engine: str, problem: str, url: str, seed: int, proposals: int, folder:
     ENGINES[engine](text, url, seed=seed, proposals=proposals, folder=folder)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and "--program_path" in sys.argv:
+    evaluate_for_shinka(sys.argv[1:])
+elif __name__ == "__main__":
     name, lab, endpoint, number, budget, place = sys.argv[1:]
     main(name, lab, endpoint, int(number), int(budget), Path(place))

@@ -1,7 +1,10 @@
 """Published engines as they are installed beside the house's strategies, on the same proposals.
 
-    python3 -m venv engines && engines/bin/pip install openevolve==0.4.0 gepa==0.1.4
+    python3 -m venv engines && engines/bin/pip install openevolve==0.4.0 gepa==0.1.4 skydiscover==0.1.0
     python benchmarks/engines.py --python engines/bin/python --seeds 5
+
+ShinkaEvolve (`shinka-evolve==0.0.7`, `--engines shinka`) wants other versions of some packages, and an environment of
+its own.
 
 The engines run in that interpreter (`engine_drivers.py`) against the laboratory's endpoint: their k-th request gets
 the draws of the k-th ticket of the strategies. All have one proposal in flight. A score counts at the proposal whose
@@ -28,7 +31,8 @@ from thekla.laboratory.summary import Summary, summarise
 from thekla.laboratory.trial import Trial, run_trial
 from thekla.testing.model_server import ModelServer
 
-ENGINES = ("openevolve", "gepa")
+ENGINES = ("openevolve", "gepa", "skydiscover-adaevolve", "skydiscover-topk")
+ON_REQUEST = ("shinka",)
 STRATEGIES = ("thekla", "thekla+tune", "greedy", "openevolve@0.4.0", "gepa@0.1.4")
 DRIVERS = Path(__file__).with_name("engine_drivers.py")
 
@@ -70,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is asked for, and print a line per contender and problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", required=True, help="interpreter that has the engines")
-    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
+    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=(*ENGINES, *ON_REQUEST))
     parser.add_argument("--strategies", nargs="+", default=STRATEGIES)
     parser.add_argument("--problems", nargs="+", default=["fmin5"], choices=list(LABORATORY))
     parser.add_argument("--seeds", type=int, default=5)

@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +55,9 @@ def measure(rounds: int, turns: int) -> dict[str, dict[str, object]]:
     setting = scene(AT.id)
     layout, found = setting.layout, {}
     sizes = [layout.layers, layout.experts, layout.slots, layout.gpus, layout.nodes, layout.groups]
+    limits = replace(FOLDER.limits, wall_s=3600.0, cpu_s=600.0)  # all take turns, on a machine that may be busy
     with StrictSandbox() as sandbox:
-        guests = {
-            name: sandbox.open(each, build().problem.interface, FOLDER.limits) for name, each in programs().items()
-        }
+        guests = {name: sandbox.open(each, build().problem.interface, limits) for name, each in programs().items()}
         cpu_ms: dict[str, list[float]] = {name: [] for name in guests}
         balance: dict[str, list[float]] = {name: [] for name in guests}
         for guest in guests.values():

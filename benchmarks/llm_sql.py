@@ -17,14 +17,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from dots import draw
+
 from thekla.core.problem import Split
 from thekla.core.program import Program
 from thekla.problems.llm_sql import build
 from thekla.problems.llm_sql.referee import message_of, read_prompts
 from thekla.problems.llm_sql.workloads import scene
 from thekla.sandbox import StrictSandbox
-
-WIDTH, LEFT, TOP, ROW = 820, 210, 34, 30  # of the figure, in pixels
 
 
 def measure(programs: Mapping[str, Program], ids: Sequence[str], rounds: int) -> dict[str, dict[str, dict[str, float]]]:
@@ -63,32 +63,13 @@ def _points(hits: int, original: int, bound: int | None) -> dict[str, float]:
 
 def figure(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Points of every rung: a dot for each table, a bar for the mean."""
-    names = list(next(iter(found.values())))
-    height = TOP + ROW * len(names) + 34
-
-    def x(points: float) -> float:
-        return LEFT + (WIDTH - LEFT - 30) * points / 100
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
-        'font-size="13" fill="#777" role="img" aria-label="Points of every rung on the train tables">'
-    ]
-    for tick in range(0, 101, 20):
-        label = {0: "original order", 100: "bound"}.get(tick, str(tick))
-        parts.append(f'<path d="M{x(tick):.1f} {TOP - 8}V{height - 26}" stroke="#777" stroke-opacity=".35"/>')
-        parts.append(f'<text x="{x(tick):.1f}" y="{height - 8}" text-anchor="middle">{label}</text>')
-    for place, name in enumerate(names):
-        y = TOP + ROW * place + ROW / 2
-        points = [rungs[name]["points"] for rungs in found.values()]
-        mean = statistics.fmean(points)
-        parts.append(f'<text x="{LEFT - 60}" y="{y + 4:.1f}" text-anchor="end">{name}</text>')
-        parts.append(f'<text x="{LEFT - 14}" y="{y + 4:.1f}" text-anchor="end">{mean:.1f}</text>')
-        parts.append(f'<path d="M{x(mean):.1f} {y - 9:.1f}v18" stroke="#d9480f" stroke-width="4"/>')
-        parts += [
-            f'<circle cx="{x(each):.1f}" cy="{y:.1f}" r="4" fill="#1c7ed6" fill-opacity=".6"/>' for each in points
-        ]
-    parts.append(f'<text x="{LEFT}" y="16">dots: the six tables; bars: their mean, in points</text>')
-    return "\n".join([*parts, "</svg>", ""])
+    names = next(iter(found.values()))
+    rows = {name: [rungs[name]["points"] for rungs in found.values()] for name in names}
+    ticks: dict[float, str] = {
+        tick: {0: "original order", 100: "bound"}.get(tick, str(tick)) for tick in range(0, 101, 20)
+    }
+    title = "Points of every rung on the train tables"
+    return draw(rows, ticks=ticks, title=title, note="points; dots: the six tables, bars: their mean", digits=1)
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def measure(preset: str, model: str, runs: Path, *, proposals: int, max_tokens: 
     return Figures(
         preset=preset,
         status=seen.status,
-        proposals=seen.ledger.proposals,
+        proposals=len(asked),
         requests=sum(calls.spending.calls for calls in seen.models),
         programs=sum(calls.programs for calls in seen.models),
         scored=sum(isinstance(one.outcome, Scored) for one in asked),

@@ -222,7 +222,7 @@ def test_what_is_wanted_can_be_said_on_the_command_line_and_taken_back(
         ["inject", name, str(tmp_path / "p.py"), "--by", "ada"],
     ):
         assert main(["steer", *command, *where]) == 0
-    _, wanted = steering(name, runs)
+    _, wanted, _ = steering(name, runs)
     assert (wanted.hints, wanted.notes, wanted.pinned, wanted.banned) == (
         ("try a sort",),
         "sorting helps",
@@ -234,7 +234,7 @@ def test_what_is_wanted_can_be_said_on_the_command_line_and_taken_back(
     for command in (["hint", name, "try a sort"], ["note", name, "sorting helps"], ["pin", name, "s0"]):
         assert main(["steer", *command, "--drop", *where]) == 0
     assert main(["steer", "continue", name, *where]) == 0
-    _, wanted = steering(name, runs)
+    _, wanted, _ = steering(name, runs)
     assert (wanted.hints, wanted.notes, wanted.pinned, wanted.paused) == ((), "", None, False)
     capsys.readouterr()
     assert main(["steer", "show", name, "--json", *where]) == 0
@@ -242,3 +242,19 @@ def test_what_is_wanted_can_be_said_on_the_command_line_and_taken_back(
     assert main(["steer", "pin", name, "t99", *where]) == 2
     assert main(["steer", "hint", name, "never said", "--drop", *where]) == 2
     assert state(name, runs).evaluations == 1
+
+
+def test_a_run_that_stands_still_asks_people_and_takes_its_question_back_at_its_end(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thekla.assembly.sessions._patience_of", lambda started: 3)
+    asked: list[str] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.still:
+            asked.append(steering(progress.run_id, runs)[2])
+
+    ended = run(OPTIONS, runs=runs, observer=watch)
+    assert asked
+    assert all("What would you try next?" in question for question in asked)
+    assert steering(ended.run_id, runs)[2] == ""

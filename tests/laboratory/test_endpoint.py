@@ -21,8 +21,8 @@ CURRENT = Genome(form="a", constants=(0.5, 2.0, 3.0, 4.0, 5.0)).program
 OTHER = Genome(form="a", constants=(1.0, 1.0, 1.0, 1.0, 7.0)).program
 
 
-def said(prompt: str, number: int = 0, *, seed: int = 3) -> str:
-    body = {"messages": [{"role": "system", "content": OTHER.text}, {"role": "user", "content": prompt}]}
+def said(prompt: str, number: int = 0, *, seed: int = 3, system: str = OTHER.text) -> str:
+    body = {"messages": [{"role": "system", "content": system}, {"role": "user", "content": prompt}]}
     text = synthetic_script(LAB, seed=seed)(number, body).text
     assert text is not None
     return text
@@ -38,8 +38,11 @@ def test_the_last_program_of_the_prompt_is_changed_as_in_a_trial(number: int) ->
     assert said(prompt, number) == f"```python\n{expected.program.text}```\n"
 
 
-def test_a_prompt_that_asks_for_blocks_gets_one_that_fits() -> None:
-    answer = said(f"```python\n{CURRENT.text}```\n<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE")
+@pytest.mark.parametrize("by_system", [False, True])
+def test_a_prompt_that_asks_for_blocks_gets_one_that_fits(by_system: bool) -> None:
+    asked = "<<<<<<< SEARCH\nold\n=======\nnew\n>>>>>>> REPLACE"
+    shown = f"```python\n{CURRENT.text}```\n"
+    answer = said(shown, system=asked) if by_system else said(shown + asked)
     old, _, new = answer.removeprefix("<<<<<<< SEARCH\n").removesuffix("\n>>>>>>> REPLACE\n").partition("\n=======\n")
     assert CURRENT.text.count(old) == 1
     changed = Program.from_text(CURRENT.text.replace(old, new))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -175,25 +175,28 @@ class Counter:
         self._leases = Leases(opened.store, now_s)
         self._redactor = Redactor(secrets_of(os.environ))
 
-    async def ask(self, n: int, *, by: str, lease_s: float, again: bool = False) -> Sequence[Offer]:
+    async def ask(
+        self, n: int, *, by: str, lease_s: float, again: bool = False, known: Container[str] = ()
+    ) -> Sequence[Offer]:
         """At most `n` tickets that are free; none once the run is closed.
 
         Args:
             again: Whether tickets that `by` holds already are given out once more.
+            known: Tickets for which this does not hold.
         """
-        offers = self._offers(n, by, lease_s, again=again)
+        offers = self._offers(n, by, lease_s, again=again, known=known)
         if not offers:
             await self._opened.settle()
-            offers = self._offers(n, by, lease_s, again=again)
+            offers = self._offers(n, by, lease_s, again=again, known=known)
         return offers
 
-    def _offers(self, n: int, by: str, lease_s: float, *, again: bool) -> Sequence[Offer]:
+    def _offers(self, n: int, by: str, lease_s: float, *, again: bool, known: Container[str]) -> Sequence[Offer]:
         """Leases on at most `n` of the tickets that are on the desk now."""
         offers: list[Offer] = []
         self._opened.flush()
         for name, waiting in self._opened.desk.waiting.items():
             held = self._leases.held(name)
-            if len(offers) < n and (held is None or (again and held.by == by)):
+            if len(offers) < n and (held is None or (again and held.by == by and name not in known)):
                 lease = self._leases.take(name, by, lease_s)
                 offers.append(Offer(lease=lease, ticket=waiting.ticket, prompt=self._redactor.prompt(waiting.prompt)))
         return offers

@@ -25,14 +25,15 @@ LISTS: dict[Listing, str] = {"hint": "hints.md", "note": "notes.md", "pin": "pin
 _ENDED = frozenset({EventKind.STOPPING, EventKind.FROZEN, EventKind.JUDGED, EventKind.HOLDOUT_OPENED, EventKind.CLOSED})
 
 
-def steering(run: str, runs: Path | None) -> tuple[Path, Steered]:
-    """The folder in which people write what they want of a run, and what it says now, before the run has read it.
+def steering(run: str, runs: Path | None) -> tuple[Path, Steered, str]:
+    """The folder in which people write what they want of a run, what it says now, before the run has read it, and what
+    the run asks them.
 
     Raises:
         ConfigError: There is no such run.
     """
     wishes = _wishes(run, runs)
-    return wishes.path, wishes.read(Steered(), lambda data: "")
+    return wishes.path, wishes.read(Steered(), lambda data: ""), wishes.question
 
 
 def steer_line(run: str, listing: Listing, line: str, *, drop: bool, runs: Path | None) -> Path:

@@ -41,8 +41,9 @@ from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.llm import Book, Caps, Models
 from thekla.search import Hinted, Noted, Weighed
+from thekla.search.line import patience_within
 from thekla.search.ranked import RankedStrategy
-from thekla.steering import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
+from thekla.steering import Helm, Inbox, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
 from thekla.storage import RunFile, RunsFolder, runs_folder
 
 __all__ = ["RunResult", "folder", "resume", "run", "take_up"]
@@ -245,9 +246,10 @@ def _go(
 ) -> T:
     """What `work` makes of the run, whose engine is at work meanwhile."""
     models, desk = _models(started, store), Desk()
-    progress = LastProgress(observer, desk.ring)
-    strategy, prompts, generator = _components(package, started, models, desk, tuple(kept_answers(store)))
     wishes = SteeringFolder(store.path)
+    asking = Inbox(observer, wishes, patience=_patience_of(started))
+    progress = LastProgress(asking, desk.ring)
+    strategy, prompts, generator = _components(package, started, models, desk, tuple(kept_answers(store)))
     helm = Helm(lambda before: wishes.read(before, store.put_blob), on_pause=desk.ring)
     service = EvaluationService(
         package,
@@ -284,6 +286,11 @@ def _go(
         return asyncio.run(_until_stopped(opened, service, models, stop, work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def _patience_of(started: Started) -> int:
+    """When people are asked: after what `thekla` tries by itself (1), and before the problem's next hint (2)."""
+    return round(1.5 * patience_within(started.budget.evaluations or 200))
 
 
 async def _until_stopped(

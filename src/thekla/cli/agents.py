@@ -9,7 +9,7 @@ import typer
 
 from thekla.cli import output
 from thekla.cli.options import Runs, Workers
-from thekla.cli.runs import RunName
+from thekla.cli.runs import RunName, where
 from thekla.core.errors import ConfigError
 
 __all__ = ["mcp", "skill"]
@@ -25,7 +25,10 @@ def mcp(
     """Serve a run that waits for answers to a coding agent, by the Model Context Protocol on stdin and stdout."""
     from thekla.mcp import serve
 
-    serve(run, by=by, runs=runs, workers=workers, observer=lambda progress: None)
+    try:
+        serve(run, by=by, runs=runs, workers=workers, observer=lambda progress: None)
+    except KeyboardInterrupt:  # the usual end of a server; Ctrl-C or SIGTERM
+        output.note(f"the server was stopped and nothing is lost; go on with: thekla mcp {run}{where(runs)}")
 
 
 def skill(

@@ -31,7 +31,7 @@ def time_left_s(progress: Progress) -> float | None:
 
 def progress_line(progress: Progress) -> str:
     """The progress in one line."""
-    return ", ".join([_where(progress), _best(progress), *_counts(progress), _clock(progress)])
+    return ", ".join([_where(progress), _best(progress), *_counts(progress), _clock(progress), *_asks(progress)])
 
 
 def _where(progress: Progress) -> str:
@@ -61,6 +61,13 @@ def _counts(progress: Progress) -> list[str]:
     if progress.cost_usd:
         found.append(f"${progress.cost_usd:,.2f}")
     return found
+
+
+def _asks(progress: Progress) -> list[str]:
+    """What people may do where the search stands still."""
+    if not progress.still:
+        return []
+    return [f"no better for {progress.still} evaluations; an idea? thekla steer show {progress.run_id}"]
 
 
 def _clock(progress: Progress) -> str:
@@ -112,5 +119,7 @@ def _panel(progress: Progress, width: int) -> Group:
     )
     head.add_row(bar, Text(_where(progress)))
     rest = ", ".join([*_counts(progress), _clock(progress)])
-    lines = [Text(visible(line), overflow="ellipsis", no_wrap=True) for line in (_best(progress), rest)]
+    lines = [
+        Text(visible(line), overflow="ellipsis", no_wrap=True) for line in (_best(progress), rest, *_asks(progress))
+    ]
     return Group(head, *lines)

@@ -10,6 +10,7 @@ import typer
 from thekla.cli import output
 from thekla.cli.options import JsonFlag, Runs
 from thekla.cli.runs import RunName, where
+from thekla.core.visible import visible
 
 if TYPE_CHECKING:
     from thekla.assembly import Listing
@@ -127,12 +128,16 @@ def show(run: RunName, *, runs: Runs = None, as_json: JsonFlag = False) -> None:
     """Show what people want of a run, and the folder in which an editor can say it."""
     from thekla import assembly
 
-    path, wanted = assembly.steering(run, runs)
+    path, wanted, question = assembly.steering(run, runs)
     if as_json:
         data = {"hints": list(wanted.hints), "notes": wanted.notes, "pinned": wanted.pinned, "paused": wanted.paused}
-        output.print_json({"folder": str(path), **data, "banned": list(wanted.banned), "fork": wanted.fork})
+        output.print_json(
+            {"folder": str(path), **data, "banned": list(wanted.banned), "fork": wanted.fork, "question": question}
+        )
         return
     output.say(str(path))
+    if question:
+        output.note(f"\n{visible(question)}\n")
     rows = [("hint", text) for text in wanted.hints]
     rows += [("note", wanted.notes)] if wanted.notes else []
     rows += [("pinned", wanted.pinned)] if wanted.pinned else []

@@ -25,6 +25,7 @@ class Progress:
         baseline: The score of the first seed.
         replayed: True while a resumed run goes through what it has recorded.
         quarantined: Those of the failures that scored better than a proven bound.
+        still: For how many evaluations the search has stood still, if people are asked for ideas; else 0.
         judged, to_judge: While the run closes, how many candidates and baselines are judged on the split at hand.
     """
 
@@ -45,6 +46,7 @@ class Progress:
     judged: int = 0
     to_judge: int = 0
     quarantined: int = 0
+    still: int = 0
 
 
 Observer: TypeAlias = Callable[[Progress], None]

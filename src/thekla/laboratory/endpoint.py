@@ -9,7 +9,6 @@ from typing import Any
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.rng import derive_seed
 from thekla.core.run import Ticket
-from thekla.laboratory.genome import Genome
 from thekla.laboratory.problems import LabProblem
 from thekla.laboratory.proposals import SyntheticModel
 from thekla.testing.model_server import Reply, Script
@@ -24,8 +23,8 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
     """Answers for `testing.model_server.ModelServer`: the k-th request gets the draws of the k-th ticket of a trial.
 
     The last program of the prompt is the one that is changed, as published engines put it there, and those before it
-    are what it may be crossed with. A prompt that shows SEARCH/REPLACE blocks is answered by one, others by the whole
-    program in a fence.
+    are what it may be crossed with. A prompt that shows SEARCH/REPLACE blocks, be it in the system's message, is
+    answered by one, others by the whole program in a fence.
     """
     model = SyntheticModel(lab)
 
@@ -37,7 +36,8 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
         proposal = model.answer(ticket, seed=derive_seed(seed, "laboratory", number))
         if proposal.program is None:
             return Reply(text="One could try other constants.")
-        return Reply(text=_answer(programs[-1].text, proposal.program.text, diff=_DIFF in prompt))
+        wants_diff = any(_DIFF in _text(message.get("content")) for message in body["messages"])
+        return Reply(text=_answer(programs[-1].text, proposal.program.text, diff=wants_diff))
 
     return script
 
@@ -45,7 +45,7 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
 def _programs(prompt: str, lab: LabProblem) -> list[Program]:
     """The programs of the problem that a prompt shows, in its order."""
     found = [Program.from_text(f"def answer():\n{line}\n") for line in _RETURN.findall(prompt)]
-    return [one for one in found if Genome.of(one, forms=lab.forms, dimensions=lab.dimensions) is not None]
+    return [one for one in found if lab.read(one) is not None]
 
 
 def _candidate(program: Program, number: int) -> Candidate:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from thekla import __version__
 from thekla.core.errors import ConfigError, MissingExtraError, TheklaError
 from thekla.core.progress import Observer
+from thekla.mcp.lines import Lines
 from thekla.mcp.skill import skill_text
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ class RunWindow:
     """The tools, as functions of an open run.
 
     Whatever they return is about the train split: the hold-out is drawn when the run closes, and no tool shows it.
+    Tickets that an earlier window handed out and that nobody answered are handed out again, to the same answerer.
 
     Args:
         by: Who answers, as the run records it.
@@ -41,14 +45,21 @@ class RunWindow:
         self._counter = counter
         self._by = by
         self._telling: dict[str, asyncio.Task[Heard]] = {}
+        self._handed: set[str] = set()
 
     async def problem(self) -> str:
         """What is to be solved, the interface that programs must have, and how to work on it."""
         return f"{self._counter.problem()}\n\n{skill_text()}"
 
-    async def ask(self, n: int = 1) -> dict[str, Any]:
-        """Tickets to answer, at most n: each holds a prompt and the program to start from."""
-        offers = await self._counter.ask(max(1, min(n, _MOST_TICKETS)), by=self._by, lease_s=_LEASE_S)
+    async def ask(self, n: int = 1, again: bool = False) -> dict[str, Any]:
+        """Tickets to answer, at most n: each holds a prompt and the program to start from.
+
+        With again, tickets that were handed out and are not answered are handed out once more.
+        """
+        known = () if again else self._handed
+        most = max(1, min(n, _MOST_TICKETS))
+        offers = await self._counter.ask(most, by=self._by, lease_s=_LEASE_S, again=True, known=known)
+        self._handed.update(offer.ticket.id for offer in offers)
         return {"tickets": [offer.data for offer in offers], "run": self._counter.state().data}
 
     async def submit(
@@ -138,6 +149,19 @@ def serve(run: str, *, by: str, runs: Path | None, workers: int, observer: Obser
     from thekla.assembly import attend
 
     async def window(counter: Counter) -> None:
-        await RunWindow(counter, by=by).server().run_stdio_async()
+        await _talk(RunWindow(counter, by=by).server())
 
     attend(run, window, runs=runs, workers=workers, observer=observer)
+
+
+async def _talk(server: MCPServer) -> None:
+    """Serve whoever is at the other end of stdin and stdout until it goes.
+
+    This is the SDK's `run_stdio_async` but for the reading, whose thread there ends with the client only.
+    """
+    from mcp.server.stdio import stdio_server
+
+    inner = server._lowlevel_server  # the SDK has no public way from one to the other
+    with contextlib.suppress(BrokenPipeError):  # the client has gone
+        async with stdio_server(stdin=cast(Any, Lines(sys.stdin.fileno()))) as (reading, writing):
+            await inner.run(reading, writing, inner.create_initialization_options())

@@ -10,23 +10,17 @@ from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Problem
 from thekla.core.run import SEED, Ticket, Told
 from thekla.core.values import Data
-from thekla.search.distance import Outline, jaccard, outline
 from thekla.search.elites import Elite
 from thekla.search.front import InstanceFront
 from thekla.search.line import Line, patience_within
 from thekla.search.ranked import RankedStrategy, planted, used_budget
 from thekla.search.settings import at_least
+from thekla.search.starts import Starts
 from thekla.search.tactics import TACTICS, TacticBandit
 
 __all__ = ["Thekla"]
 
 _MAIN, _SIDE = "main", "side"
-_POOL = 200  # latest scored programs from which a second line may start
-_LOOKED_AT = 32  # of these, for each new line
-_REMEMBERED = 8  # former lines that a new one has to differ from
-_DIFFERS = 0.05  # distance from which on a program counts as another structure
-_SIDE_SHARE = 0.7  # of the tickets, while the main line stands still
-_FORGIVEN = 2  # second lines that may lead nowhere before the next get half of that share
 _TACTIC_SHARE = 0.5  # of the main line's tickets, while it stands still
 _BARREN = 4  # tickets in a row without a new program, after which another parent is taken
 _SHOWN = 5  # lines of text that a hint may quote
@@ -39,16 +33,16 @@ class Thekla(RankedStrategy):
     problems. Each of the other mechanisms starts from a sign that climbing has ended, and can be switched off:
 
     Args:
-        evaluations: The budget; patience is 8 % of it, between 16 and 60 evaluations of the main line or outcomes of
-            another.
-        second_line: Open a second line at a good program that differs in structure from all lines so far, and let it
-            climb undisturbed by better programs until it overtakes the main line or stands still itself. The more of
-            them have led nowhere, the fewer tickets the next one gets.
+        evaluations: The budget; a line's patience is 8 % of it, between 16 and 60 evaluations.
+        second_line: Open a second line at a program that differs in structure and behaviour from where lines have
+            been (`search.starts`), and let it climb undisturbed by better programs until it overtakes the main line or
+            stands still itself. The more of them have led nowhere, the fewer tickets the next one gets.
         tactics: Ask for something else by a hint; a bandit chooses which.
         complement: Show the programs that are best on instances where the parent is not.
         suppress: Leave a parent for an earlier one while its children are duplicates, and name the lines that an
             improvement took out, so that they are not brought back.
         diverse_seeds: Give each seed program a line for a share of the budget before the best goes on.
+        frugal: Let a child that scores as its parent take its place only if it is no longer.
 
     References:
         The parts are published: stagnation as the sign for new tactics (AdaEvolve), fronts by instance (GEPA), leaps
@@ -56,6 +50,7 @@ class Thekla(RankedStrategy):
     """
 
     name = "thekla"
+    version = "2"
 
     def __init__(
         self,
@@ -68,6 +63,7 @@ class Thekla(RankedStrategy):
         complement: bool = True,
         suppress: bool = True,
         diverse_seeds: bool = True,
+        frugal: bool = True,
     ) -> None:
         super().__init__(problem, seed=seed)
         at_least(1, evaluations=evaluations)
@@ -81,11 +77,11 @@ class Thekla(RankedStrategy):
         self._roles: dict[str, int] = {}
         self._opened = 0
         self._look_at = 0
-        self._pool: deque[Elite] = deque(maxlen=_POOL)
-        self._visited: list[Outline] = []
+        self._starts = Starts(problem.objective)
         self._removed: dict[str, None] = {}
         self._waiting: deque[Elite] = deque()  # seeds that have not had their line yet
         self._diverse_seeds = diverse_seeds
+        self._frugal = frugal
         self._failed = 0  # second lines that led nowhere since one took over
 
     def _choose(self, rng: Random) -> Ticket:
@@ -108,7 +104,7 @@ class Thekla(RankedStrategy):
     def _learn(self, told: Told, elite: Elite | None) -> None:
         if elite is not None:
             self._front.add(elite)
-            self._pool.append(elite)
+            self._starts.add(elite, leads=self._ranking[0] is elite)
         if planted(told):
             if elite is not None:
                 self._plant(elite, seed=told.ticket.operator == SEED)
@@ -117,10 +113,9 @@ class Thekla(RankedStrategy):
         number = told.ticket.route.get("line")
         line = self._lines.get(number) if isinstance(number, int) else None
         before = line.head if line is not None else None
-        counts = number != self._roles.get(_MAIN) or used_budget(told)
         if (
             line is not None
-            and line.offer(elite, new=not duplicate, counts=counts)
+            and line.offer(elite, new=not duplicate, counts=used_budget(told))
             and elite is not None
             and before is not None
         ):
@@ -131,8 +126,10 @@ class Thekla(RankedStrategy):
                 main.offer(elite, new=True)
 
     def _side_share(self, main: Line) -> float:
-        """The share of tickets for the second line: the less the more of them have led nowhere."""
-        return (_SIDE_SHARE if main.stalled else 1 - _SIDE_SHARE) * _FORGIVEN / (_FORGIVEN + self._failed)
+        """The share of tickets for the second line: the less the more of them have led nowhere, and the more the
+        longer the main line has stood still; half of it while that one improves."""
+        share = (1 + main.idle) / (2 + main.idle + self._failed)
+        return share if main.stalled else share / 2
 
     @property
     def _side(self) -> Line | None:
@@ -158,44 +155,31 @@ class Thekla(RankedStrategy):
     def _open(self, role: str, start: Elite) -> None:
         self._lines.pop(self._roles.get(role, -1), None)
         self._opened += 1
-        self._lines[self._opened] = Line(start, patience=self._patience)
+        self._lines[self._opened] = Line(start, patience=self._patience, frugal=self._frugal)
         self._roles[role] = self._opened
 
     def _keep_lines(self, rng: Random) -> None:
         """Let the better line be the main one, close a second line that stands still, and open one if it is time."""
         main, side = self._lines[self._roles[_MAIN]], self._side
         if side is not None and side.best.gain > main.best.gain:
-            self._visited.append(outline(main.best.candidate.program.text))
+            self._starts.visit(main.best)
             self._lines.pop(self._roles[_MAIN])
             self._roles = {_MAIN: self._roles[_SIDE]}
             self._failed = 0
-        elif side is not None and side.stalled:
+        elif side is not None and side.exhausted:
             self._failed += 1
-            self._visited.append(outline(side.best.candidate.program.text))
+            self._starts.visit(side.start, side.best)
             self._lines.pop(self._roles.pop(_SIDE))
         if self._side is not None:
             return
         if self._waiting and self._diverse_seeds:
             self._open(_SIDE, self._waiting.popleft())
         elif self._second_line and self._asked >= self._look_at and self._lines[self._roles[_MAIN]].stalled:
-            start = self._other(rng)
+            start = self._starts.draw(self._lines[self._roles[_MAIN]].head, rng)
             if start is not None:
                 self._open(_SIDE, start)
             else:  # looking costs the reading of some programs, and what was not there is not there at once
                 self._look_at = self._asked + self._patience
-
-    def _other(self, rng: Random) -> Elite | None:
-        """Of some of the latest programs the best one that is unlike all lines so far; None if all are like them.
-
-        What is farthest is most often broken: second lines from there cost the mutator on `lakehouse` a third of its
-        tickets and led nowhere.
-        """
-        known = [*self._visited[-_REMEMBERED:], outline(self._lines[self._roles[_MAIN]].head.candidate.program.text)]
-        drawn = rng.sample(range(len(self._pool)), min(_LOOKED_AT, len(self._pool)))
-        texts = {place: outline(self._pool[place].candidate.program.text) for place in drawn}
-        far = {place: min(jaccard(text, other) for other in known) for place, text in texts.items()}
-        differing = [place for place in drawn if far[place] >= _DIFFERS]
-        return self._pool[max(differing, key=lambda place: (self._pool[place].gain, far[place]))] if differing else None
 
     def _parent(self, line: Line, rng: Random) -> Elite:
         """The line's head, or an earlier one while the head brings nothing new."""

@@ -11,9 +11,12 @@ from thekla.core.evaluation import Scored
 from thekla.core.problem import Objective
 from thekla.search.elites import Elite
 
-__all__ = ["Outline", "instance_gains", "jaccard", "outline", "spread"]
+__all__ = ["Behaviour", "Outline", "behaviour_of", "instance_gains", "jaccard", "outline", "size_of", "spread"]
 
 Outline = frozenset[str]
+
+Behaviour = tuple[str, ...]
+"""What a program scores on each instance, to three digits."""
 
 _NUMBER = re.compile(r"\b\d[\w.]*")
 _COMMENT = re.compile(r"#.*")
@@ -26,6 +29,11 @@ def outline(text: str) -> Outline:
     Programs of a search share most of their lines, so each line is looked at once.
     """
     return frozenset(map(_bare, text.split("\n"))) - _EMPTY
+
+
+def size_of(text: str) -> int:
+    """The characters of a program without blanks and comments, where a number is one character."""
+    return sum(map(len, map(_bare, text.split("\n"))))
 
 
 def jaccard(one: Outline, other: Outline) -> float:
@@ -47,6 +55,12 @@ def instance_gains(outcome: Scored, objective: Objective) -> dict[str, float]:
         for name, result in outcome.instances.items()
         if objective.name in result.scores
     }
+
+
+def behaviour_of(elite: Elite, objective: Objective) -> Behaviour:
+    """The behaviour of a scored program; variants that differ in nothing that counts have the same."""
+    gains = instance_gains(elite.outcome, objective) or {"": elite.gain}
+    return tuple(f"{gain:.3g}" for _, gain in sorted(gains.items()))
 
 
 def spread(elites: Sequence[Elite]) -> float:

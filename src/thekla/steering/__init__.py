@@ -2,5 +2,6 @@
 
 from thekla.steering.folder import SteeringFolder
 from thekla.steering.helm import Helm, SteeredGenerator, SteeredPrompts, SteeredStrategy
+from thekla.steering.inbox import Inbox
 
-__all__ = ["Helm", "SteeredGenerator", "SteeredPrompts", "SteeredStrategy", "SteeringFolder"]
+__all__ = ["Helm", "Inbox", "SteeredGenerator", "SteeredPrompts", "SteeredStrategy", "SteeringFolder"]

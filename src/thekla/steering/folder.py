@@ -2,11 +2,12 @@
 
 `hints.md` has a hint on each line, `notes.md` a text, `pinned` and `banned` ids of candidates, one a line. The file
 `paused` pauses, and `fork` marks a fork. A file under `inject/NAME/` is a program of NAME, one right under `inject/`
-of nobody in particular.
+of nobody in particular. The run itself writes but one file here, `question.md` (see `inbox`), and never reads it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -85,6 +86,17 @@ class SteeringFolder:
     def write(self, name: str, text: str) -> None:
         """A file of the folder with that text."""
         self._write(name, text)
+
+    @property
+    def question(self) -> str:
+        """What people are asked; empty if they are not."""
+        return self._text("question.md").strip()
+
+    def remove(self, name: str) -> None:
+        """Take a file of the folder away, and the folder if nothing else is in it."""
+        (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # people have written something, or it was never there
+            self.path.rmdir()
 
     def pause(self, paused: bool) -> None:
         """Pause the run, or let it go on."""

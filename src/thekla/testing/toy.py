@@ -45,8 +45,9 @@ def ridge_score(x: Sequence[float], *, scale: float = 1.0) -> float:
     """The score of five positive numbers on the instance whose optimum is multiplied by `scale`."""
     u = [math.log(value / (best * scale)) for value, best in zip(x, _OPTIMUM, strict=True)]
     v = [u[i] + 0.5 * u[(i + 1) % 5] for i in range(5)]
-    ridge = sum(weight * value**2 for weight, value in zip(_WEIGHTS, v, strict=True))
-    return 1 / (1 + ridge + 0.15 * sum(1 - math.cos(2 * math.pi * value) for value in u))
+    # fsum: what `sum` makes of floats depends on the version of Python.
+    ridge = math.fsum(weight * value**2 for weight, value in zip(_WEIGHTS, v, strict=True))
+    return 1 / (1 + ridge + 0.15 * math.fsum(1 - math.cos(2 * math.pi * value) for value in u))
 
 
 class ToyPackage:

@@ -70,7 +70,7 @@ class CommandAgent:
         if found is None:
             raise ConfigError(
                 f"the agent {tool!r} needs {executable or self._tool.executable!r}, which is not on the path; install "
-                "it, or name its path with executable"
+                f"it with: npm install -g {self._tool.package}; or name its path with executable, in a file of options"
             )
         self._executable = found
         self._environment = dict(environment)

@@ -5,6 +5,7 @@ Part of what a guest gets: nothing but the standard library and the files it nam
 
 from bisect import insort
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from .present import HiddenTruth, OperatorState, Present, Priority
@@ -82,19 +83,15 @@ class RuntimeStatus:
         self._present = present
         self.arrival_tick = present.tick
         self.finish_tick: int | None = None
-        self._ops: list[Operator] = []
-        self._make: Callable[[], list[Operator]] | None = None
+        self._make: Callable[[], list[Operator]] = list
         self.assignable: list[int] = []
         self.ready: list[int] = []
         self.state_counts = _NO_COUNTS.copy()
 
-    @property
+    @cached_property  # it sets no attribute: that would count as a change by the policy that looks
     def ops(self) -> list[Operator]:
         """All operators, in visiting order; made when somebody looks, which for many pipelines nobody does."""
-        if self._make is not None:
-            # Not by setting attributes: that would count as a change by the policy that looks.
-            self.__dict__.update(_ops=self._make(), _make=None)
-        return self._ops
+        return self._make()
 
     def get_ops(
         self, states: OperatorState | Iterable[OperatorState], require_parents_complete: bool = False
@@ -155,7 +152,7 @@ class Pipeline:
         """States of the operators."""
         return self.status
 
-    @property
+    @cached_property  # a sort by it asks once per pipeline and call
     def operators(self) -> list[Operator]:
         """All operators, in visiting order."""
         return self.status.ops

@@ -72,7 +72,8 @@ def _view_class(node: ast.ClassDef, above: Mapping[str, ViewClass]) -> ViewClass
                 attributes |= dict(_assigned(member, above))
             elif not member.name.startswith("_"):
                 is_property = any(
-                    isinstance(each, ast.Name) and each.id == "property" for each in member.decorator_list
+                    isinstance(each, ast.Name) and each.id in ("property", "cached_property")
+                    for each in member.decorator_list
                 )
                 (attributes if is_property else methods)[member.name] = _text(member.returns)
                 if _reveals(member):
