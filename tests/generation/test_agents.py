@@ -71,6 +71,7 @@ PRINTED: dict[str, Any] = {
         },
     ],
 }
+KEY = "the-key-of-this-test"
 WRITTEN = {"claude": 40, "codex": 0, "gemini": 0, "opencode": 40}
 PRICES = {"claude": 0.0421, "codex": None, "gemini": None, "opencode": 0.0421}
 
@@ -94,7 +95,7 @@ class Fake:
         self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
 
     def agent(self, tool: Any = "claude", **changes: Any) -> CommandAgent:
-        environment = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": "secret"}
+        environment = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": KEY}
         return CommandAgent(tool=tool, environment=environment, executable=str(self.path), **changes)
 
     @property
@@ -188,6 +189,21 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_neither_agent_nor_journal_is_told_a_secret(tmp_path: Path) -> None:
+    leaking = writing(CHILD + f"# {KEY}\n") + printing("claude").replace("Halved", KEY)
+    found = proposed(Fake(tmp_path, leaking).agent(), parent=Program.from_text(f"{PARENT.text}# {KEY}\n"))
+    assert found.program == Program.from_text(CHILD + "# [redacted]\n")
+    assert json.loads(found.raw)["said"] == "[redacted] the first number."
+    failing = Fake(tmp_path, f"sys.stderr.write('refused {KEY}')\nsys.exit(1)")
+    assert "refused [redacted]" in proposed(failing.agent()).reason
+
+    prompt = Prompt(sections=(Section(name="error", text=f"KeyError: {KEY}", tokens=3),))
+    asyncio.run(failing.agent().propose(PROBLEM, Ticket(id="t1", parents=()), prompt, seed=1))
+    arguments, given, _, _ = failing.called
+    assert "KeyError: [redacted]" in given + " ".join(arguments)
+    assert KEY not in given + " ".join(arguments)
 
 
 def test_an_agent_that_always_fails_stops_the_run_for_somebody_to_look(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ _FAULT_BYTES: Final = 32 * 1024  # a fault with its traceback may be larger than
 _CHUNK: Final = 1 << 16
 _FIRST_CHUNK: Final = 1 << 13
 _NOW: Final = socket.MSG_DONTWAIT
-# Most answers come within this time, and a receipt that waits saves the poll before it: of the host's 12.5 us of CPU time
-# a packed call, a third. What takes longer is polled for, up to the very limit.
+# Most answers come within this time, and a receipt that waits saves the poll before it: a quarter of the host's 12.5 us
+# of CPU time for a packed call. What takes longer is polled for, up to the very limit.
 _PATIENCE: Final = struct.pack("ll", 0, 5_000)
 _EXIT_S: Final = 0.25  # from the end of a guest's socket to the end of its process
 _SLACK_S: Final = 0.001  # one tick more than the CPU time left, so that the limit has passed when the poll ends
