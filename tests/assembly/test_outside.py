@@ -285,6 +285,11 @@ def test_replies_that_are_not_one_are_refused(entries: object) -> None:
         reply_of(entries)
 
 
+def test_an_entry_that_there_is_not_is_named_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"no 'programme' in a reply; it knows ticket, program, answer"):
+        reply_of({"programme": "x = 1"})
+
+
 def test_programs_are_read_from_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "part").mkdir()
     (tmp_path / "__pycache__").mkdir()
@@ -293,8 +298,14 @@ def test_programs_are_read_from_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "__pycache__" / "c.py").write_text("c = 1\n")
     assert dict(read_program(tmp_path).files) == {"program.py": "import part.b\n", "part/b.py": "b = 1\n"}
     assert read_program(tmp_path / "program.py").text == "import part.b\n"
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="there is no program"):
         read_program(tmp_path / "none.py")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=r"holds no \.py file"):
+        read_program(tmp_path / "empty")
+    (tmp_path / "latin.py").write_bytes(b"x = '\xe4'")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_program(tmp_path / "latin.py")
 
 
 def test_a_run_that_another_process_writes_is_waited_for_or_refused(runs: Path) -> None:

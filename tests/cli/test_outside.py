@@ -82,7 +82,7 @@ def test_files_go_out_and_come_back(
     ("options", "reason"),
     [
         (["t1"], "give one of a program"),
-        (["t1", "none.py"], "cannot be read"),
+        (["t1", "none.py"], "there is no program 'none.py'"),
         (["t1", "--decline", "no", "--answer", "x"], "give one of a program"),
         (["--decline", "no"], "name the ticket"),
         (["t7", "--decline", "no"], "no ticket 't7' waits"),

@@ -38,7 +38,10 @@ PRINTED: dict[str, Any] = {
         "result": "Halved the first number.",
         "total_cost_usd": 0.0421,
         "num_turns": 3,
-        "usage": {"input_tokens": 100, "cache_read_input_tokens": 900, "output_tokens": 50},
+        "usage": {
+            **{"input_tokens": 60, "cache_creation_input_tokens": 40},
+            **{"cache_read_input_tokens": 900, "output_tokens": 50},
+        },
     },
     "codex": [
         {"type": "thread.started", "thread_id": "x"},
@@ -58,13 +61,18 @@ PRINTED: dict[str, Any] = {
     },
     "opencode": [
         {"type": "text", "part": {"text": "Halved the first number."}},
-        {"type": "step_finish", "part": {"cost": 0.03, "tokens": {"input": 60, "output": 20, "cache": {"read": 600}}}},
+        {
+            "type": "step_finish",
+            "part": {"cost": 0.03, "tokens": {"input": 20, "output": 20, "cache": {"read": 600, "write": 40}}},
+        },
         {
             "type": "step_finish",
             "part": {"cost": 0.0121, "tokens": {"input": 40, "output": 20, "reasoning": 10, "cache": {"read": 300}}},
         },
     ],
 }
+KEY = "the-key-of-this-test"
+WRITTEN = {"claude": 40, "codex": 0, "gemini": 0, "opencode": 40}
 PRICES = {"claude": 0.0421, "codex": None, "gemini": None, "opencode": 0.0421}
 
 
@@ -87,7 +95,7 @@ class Fake:
         self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
 
     def agent(self, tool: Any = "claude", **changes: Any) -> CommandAgent:
-        environment = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": "secret"}
+        environment = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": KEY}
         return CommandAgent(tool=tool, environment=environment, executable=str(self.path), **changes)
 
     @property
@@ -110,6 +118,7 @@ def test_each_tool_gets_the_prompt_and_a_work_tree_and_its_cost_is_read(tool: st
     assert found.operator == f"{tool} some-model"
     spent = found.spending
     assert (spent.input_tokens, spent.cached_tokens, spent.output_tokens) == (1000, 900, 50)
+    assert spent.cache_write_tokens == WRITTEN[tool]
     assert spent.cost_usd == (pytest.approx(PRICES[tool]) if PRICES[tool] is not None else None)
     assert spent.calls >= 1
     assert json.loads(found.raw)["said"] == "Halved the first number."
@@ -166,8 +175,8 @@ def test_an_agent_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -
         "import subprocess, time\nchild = subprocess.Popen(['sleep', '300'])\n"
         f"Path({str(mark)!r}).write_text(str(child.pid))\ntime.sleep(300)"
     )
-    found = proposed(Fake(tmp_path, body).agent(deadline_s=1.5))
-    assert "had not ended after 1.5 s" in found.reason
+    found = proposed(Fake(tmp_path, body).agent(deadline_s=5.0))
+    assert "had not ended after 5 s" in found.reason
     assert found.spending.cost_usd is None
     assert gone(int(mark.read_text()))
 
@@ -182,6 +191,21 @@ def gone(pid: int) -> bool:
     return False
 
 
+def test_neither_agent_nor_journal_is_told_a_secret(tmp_path: Path) -> None:
+    leaking = writing(CHILD + f"# {KEY}\n") + printing("claude").replace("Halved", KEY)
+    found = proposed(Fake(tmp_path, leaking).agent(), parent=Program.from_text(f"{PARENT.text}# {KEY}\n"))
+    assert found.program == Program.from_text(CHILD + "# [redacted]\n")
+    assert json.loads(found.raw)["said"] == "[redacted] the first number."
+    failing = Fake(tmp_path, f"sys.stderr.write('refused {KEY}')\nsys.exit(1)")
+    assert "refused [redacted]" in proposed(failing.agent()).reason
+
+    prompt = Prompt(sections=(Section(name="error", text=f"KeyError: {KEY}", tokens=3),))
+    asyncio.run(failing.agent().propose(PROBLEM, Ticket(id="t1", parents=()), prompt, seed=1))
+    arguments, given, _, _ = failing.called
+    assert "KeyError: [redacted]" in given + " ".join(arguments)
+    assert KEY not in given + " ".join(arguments)
+
+
 def test_an_agent_that_always_fails_stops_the_run_for_somebody_to_look(tmp_path: Path) -> None:
     agent = Fake(tmp_path, "sys.stderr.write('not logged in')\nsys.exit(1)").agent()
     for _ in range(4):
@@ -191,5 +215,20 @@ def test_an_agent_that_always_fails_stops_the_run_for_somebody_to_look(tmp_path:
 
 
 def test_a_tool_that_is_not_installed_is_refused_before_the_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="not on the path"):
+    with pytest.raises(ConfigError, match=r"not on the path.*npm install -g @openai/codex"):
         CommandAgent(tool="codex", environment={"PATH": str(tmp_path)})
+
+
+FAILED: dict[str, Any] = {
+    "claude": {"type": "result", "subtype": "error_during_execution", "is_error": True, "result": "Invalid API key"},
+    "codex": {"type": "turn.failed", "error": {"message": "Invalid API key"}},
+    "gemini": {"error": {"type": "ApiError", "message": "Invalid API key", "code": 401}},
+    "opencode": {"type": "error", "error": {"name": "ProviderAuthError", "data": {"message": "Invalid API key"}}},
+}
+
+
+@pytest.mark.parametrize("tool", list(TOOLS))
+def test_each_tool_says_in_its_own_form_why_it_did_nothing(tool: str) -> None:
+    report = TOOLS[tool].read(json.dumps(FAILED[tool]))
+    assert report.failed == "Invalid API key"
+    assert TOOLS[tool].read("").failed

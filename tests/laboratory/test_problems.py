@@ -21,6 +21,7 @@ OPTIMA = {
     "plateau": Genome(form="a", constants=(0.4, 4.0, 12.0, 0.09, 1.8)),
     "barren": Genome(form="a", constants=(0.37, 4.2, 11.0, 0.08, 1.9)),
     "deceptive": Genome(form="c", constants=(8.0, 0.1, 6.0)),
+    "cluttered": Genome(form="a", constants=(0.37, 4.2, 11.0, 0.08, 1.9, 7.0)),
 }
 
 
@@ -106,3 +107,21 @@ def test_a_tactic_makes_leaps_more_likely() -> None:
     asked = leaps(Ticket(id="t", parents=(parent,), route={"tactic": "x"}))
     assert 8 <= plain <= 35  # 20 expected
     assert 40 <= asked <= 82  # 60 expected
+
+
+def test_clutter_changes_no_score_and_has_its_limit() -> None:
+    lab = LABS["cluttered"]
+    program, sizes = lab.problem.seeds[0], set[int]()
+    for seed in range(400):
+        parent = Candidate(id=CandidateId("s0"), program=program)
+        proposal = propose(lab, Ticket(id="t", parents=(parent, parent)), seed)
+        assert proposal.program is not None
+        before, after = lab.read(program), lab.read(proposal.program)
+        assert before is not None
+        assert after is not None
+        if proposal.operator == "clutter":
+            assert score(lab, after) == score(lab, before)
+            program = proposal.program
+        assert abs(len(after.constants) - len(before.constants)) == (proposal.operator == "clutter")
+        sizes.add(len(after.constants))
+    assert max(sizes) == 45

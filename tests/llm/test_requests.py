@@ -268,6 +268,39 @@ def test_keys_and_control_characters_of_a_provider_are_not_repeated() -> None:
     assert "verysecret" not in fault.message
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Incorrect key sk-ant-api03-{0}",
+        "Invalid token: Bearer {0}",
+        "wrong key sk-...{0}",
+        "GET https://host/v1?key=AIzaSyB{0}{0}",
+        "denied for hf_{0}{0} and ghp_{0}{0}{0}",
+        "https://me:{0}@host/ refused",
+    ],
+)
+def test_what_looks_like_a_key_is_not_repeated_whoever_s_it_is(said: str) -> None:
+    part = "Abcd1234Efgh5678"
+    assert part not in cleaned(said.format(part))
+
+
+def test_a_key_of_no_known_shape_is_not_repeated_by_any_kind_of_error() -> None:
+    key = "tops/3cret="
+    environment = {"MY_KEY": key}
+    words = f"no right for {key}, nor for tops%2F3cret%3D"
+    for reply in (
+        Reply(status=403, envelope=f'{{"error": {{"message": "{words}"}}}}'.encode()),
+        Reply(status=400, envelope=f'{{"detail": "{words}"}}'.encode()),
+        Reply(status=500, envelope=words.encode()),
+        Reply(envelope=f'{{"error": {{"message": "{words}"}}}}'.encode()),
+    ):
+        with ModelServer(lambda number, body, reply=reply: reply) as server:  # type: ignore[misc]  # of this reply
+            (fault,) = ask(server, environment=environment, key_env="MY_KEY")
+        assert isinstance(fault, ModelFault)
+        assert "no right for" in fault.message
+        assert "3cret" not in fault.message
+
+
 def test_a_model_that_never_answers_is_given_up() -> None:
     time = FakeTime()
     with ModelServer(always("server error")) as server:

@@ -19,6 +19,7 @@ from thekla.assembly import RunOptions, run, view  # after the check that the ex
 
 PLUGINS = str(Path(__file__).parent.parent / "plugins")
 PROGRAM = "def answer():\n    return [0.6, 4.0, 10.0, 0.1, {}]\n"
+SLOW = f"import time\n\n{PROGRAM.format(1.5)}".replace("    return", "    time.sleep(3)\n    return")
 PATIENCE_S = 300.0  # a guard against hanging; a server ends in a second
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
 
@@ -101,7 +102,7 @@ def stop(served: Served) -> None:
 
 def stop_amid_an_evaluation(served: Served) -> None:
     (ticket,) = served.tool("ask", again=True)["tickets"]
-    served.start_tool("submit", ticket=ticket["ticket"], program="def answer():\n    while True:\n        pass\n")
+    served.start_tool("submit", ticket=ticket["ticket"], program=SLOW)
     served.tool("status")
     served.process.send_signal(signal.SIGTERM)
 

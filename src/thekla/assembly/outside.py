@@ -156,10 +156,14 @@ def read_program(path: Path) -> Program:
     try:
         if path.is_file():
             return Program.from_text(_text_of(path))
+        if not path.is_dir():
+            raise ConfigError(f"there is no program {str(path)!r}; name a file, or a folder of .py files")
         files = {found.relative_to(path).as_posix(): found for found in path.rglob("*.py")}
         kept = {
             name: found for name, found in files.items() if not any(part[0] in "._" for part in name.split("/")[:-1])
         }
+        if not kept:
+            raise ConfigError(f"the folder {str(path)!r} holds no .py file")
         return Program.from_files({name: _text_of(found) for name, found in kept.items()})
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"program {path} cannot be read: {error}") from error
@@ -207,11 +211,19 @@ def reply_of(entries: object, *, by: str = "") -> tuple[str, Reply]:
             spending=spending,
         )
     except ValidationError as error:
-        complaints = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        complaints = "; ".join(_complaint(one["type"], one["loc"], one["msg"]) for one in error.errors())
         raise ConfigError(f"the reply cannot be read: {complaints}") from error
     except ValueError as error:
         raise ConfigError(f"the reply cannot be used: {error}") from error
     return given.ticket, reply
+
+
+def _complaint(kind: str, place: Sequence[str | int], words: str) -> str:
+    """What is wrong with an entry of a reply."""
+    name = ".".join(map(str, place))
+    if kind == "extra_forbidden":
+        return f"there is no {name!r} in a reply; it knows {', '.join(_ReplyEntries.model_fields)}"
+    return f"{name}: {words}" if name else words
 
 
 def _program_in(files: str | Mapping[str, str] | None) -> Program | None:

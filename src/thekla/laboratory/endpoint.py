@@ -9,7 +9,6 @@ from typing import Any
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.rng import derive_seed
 from thekla.core.run import Ticket
-from thekla.laboratory.genome import Genome
 from thekla.laboratory.problems import LabProblem
 from thekla.laboratory.proposals import SyntheticModel
 from thekla.testing.model_server import Reply, Script
@@ -46,7 +45,7 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
 def _programs(prompt: str, lab: LabProblem) -> list[Program]:
     """The programs of the problem that a prompt shows, in its order."""
     found = [Program.from_text(f"def answer():\n{line}\n") for line in _RETURN.findall(prompt)]
-    return [one for one in found if Genome.of(one, forms=lab.forms, dimensions=lab.dimensions) is not None]
+    return [one for one in found if lab.read(one) is not None]
 
 
 def _candidate(program: Program, number: int) -> Candidate:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Outcome, Scored
@@ -18,7 +18,7 @@ from thekla.core.values import digest_of
 from thekla.laboratory.genome import Genome
 from thekla.testing.toy import ridge_score
 
-__all__ = ["LABORATORY", "LabProblem", "Noise", "barren", "deceptive", "fmin5", "plateau", "scheduling"]
+__all__ = ["LABORATORY", "LabProblem", "Noise", "barren", "cluttered", "deceptive", "fmin5", "plateau", "scheduling"]
 
 Scores = Callable[[Genome], Mapping[str, float]]
 
@@ -31,11 +31,13 @@ class Noise:
         malformed: Answers without a program, or with one that does not run.
         crossover: Answers that mix the parent with another program, if there is one.
         leap: Answers of another form; three times as many when the ticket names a tactic.
+        clutter: Answers that add a constant which counts for nothing, or, one in four, leave such a one out.
     """
 
     malformed: float = 0.0
     crossover: float = 0.0
     leap: float = 0.0
+    clutter: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class LabProblem:
 
     Args:
         optimum: The best possible score.
+        spare: Most constants of a program that count for nothing.
         scores: A score for each instance.
     """
 
@@ -53,15 +56,20 @@ class LabProblem:
     optimum: float
     noise: Noise
     scores: Scores
+    spare: int = 0
 
     @property
     def name(self) -> str:
         """The problem's name."""
         return self.problem.name
 
+    def read(self, program: Program) -> Genome | None:
+        """What a program says, None if it is not of this problem."""
+        return Genome.of(program, forms=self.forms, dimensions=self.dimensions, spare=self.spare)
+
     def evaluate(self, program: Program) -> Outcome:
         """The outcome of a program."""
-        genome = Genome.of(program, forms=self.forms, dimensions=self.dimensions)
+        genome = self.read(program)
         if genome is None:
             return Failed(kind=FailureKind.INVALID, stage="train", message="no form and constants of this problem")
         results = {name: InstanceResult(scores={"score": score}) for name, score in self.scores(genome).items()}
@@ -165,12 +173,28 @@ def barren() -> LabProblem:
     )
 
 
+def cluttered() -> LabProblem:
+    """The ridge where programs may grow by constants that count for nothing, and are changed as often as the others.
+
+    So it is for edits of real programs: of more and more lines that do nothing ever fewer are worth an edit.
+    """
+    lab = _lab(
+        "cluttered",
+        "As fmin5; a program may hold further numbers, which do nothing.",
+        start=Genome(form="a", constants=(1.0,) * 5),
+        scores=lambda genome: {"one": ridge_score(genome.constants[:5])},
+        noise=Noise(clutter=0.3),
+    )
+    return replace(lab, spare=40)
+
+
 LABORATORY: Mapping[str, Callable[[], LabProblem]] = {
     "fmin5": fmin5,
     "plateau": plateau,
     "deceptive": deceptive,
     "scheduling": scheduling,
     "barren": barren,
+    "cluttered": cluttered,
 }
 
 _RIDGE = (0.37, 4.2, 11.0, 0.08, 1.9)  # the optimum of fmin5

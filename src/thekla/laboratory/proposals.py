@@ -14,6 +14,7 @@ from thekla.laboratory.problems import LabProblem
 __all__ = ["SyntheticModel"]
 
 _STEP, _FAR_STEP, _FAR = 0.35, 1.4, 0.15  # sigmas of the log-normal factor, and how often the larger one is drawn
+_TIDIED = 0.25
 _ASKED = 3.0  # a tactic makes leaps so many times as likely
 
 
@@ -44,6 +45,8 @@ class SyntheticModel:
         leap = noise.leap * (_ASKED if "tactic" in ticket.route else 1.0)
         if draw < noise.malformed + leap:
             return self._proposal(self._leap(parent, rng), "leap")
+        if draw >= 1 - noise.clutter:
+            return self._proposal(_cluttered(parent, self._lab, rng), "clutter")
         if draw < noise.malformed + leap + noise.crossover:
             donor = self._donor(ticket, rng)
             if donor is not None:
@@ -58,7 +61,7 @@ class SyntheticModel:
 
     def _genome_of(self, ticket: Ticket) -> Genome:
         program = ticket.parents[0].program if ticket.parents else self._lab.problem.seeds[0]
-        genome = Genome.of(program, forms=self._lab.forms, dimensions=self._lab.dimensions)
+        genome = self._lab.read(program)
         assert genome is not None  # it has a score
         return genome
 
@@ -67,7 +70,7 @@ class SyntheticModel:
         if not others:
             return None
         program = rng.choice(others).program
-        return Genome.of(program, forms=self._lab.forms, dimensions=self._lab.dimensions)
+        return self._lab.read(program)
 
     def _leap(self, parent: Genome, rng: Random) -> Genome:
         others = [form for form in self._lab.forms if form != parent.form]
@@ -84,9 +87,18 @@ def _mutated(parent: Genome, rng: Random) -> Genome:
 
 
 def _crossed(parent: Genome, donor: Genome, rng: Random) -> Genome:
-    """Each constant from either; the form from the parent."""
-    constants = (rng.choice(pair) for pair in zip(parent.constants, donor.constants, strict=True))
-    return Genome(form=parent.form, constants=tuple(constants))
+    """Each constant that both have from either; the form, and what is left, from the parent."""
+    both = [rng.choice(pair) for pair in zip(parent.constants, donor.constants, strict=False)]
+    return Genome(form=parent.form, constants=(*both, *parent.constants[len(both) :]))
+
+
+def _cluttered(parent: Genome, lab: LabProblem, rng: Random) -> Genome:
+    """One spare constant more, or one in four times and where there is no room for more, one less."""
+    spare = len(parent.constants) - lab.dimensions
+    if spare == lab.spare or (spare and rng.random() < _TIDIED):
+        at = lab.dimensions + rng.randrange(spare)
+        return Genome(form=parent.form, constants=(*parent.constants[:at], *parent.constants[at + 1 :]))
+    return Genome(form=parent.form, constants=(*parent.constants, _times(1.0, 1.0, rng)))
 
 
 def _times(value: float, sigma: float, rng: Random) -> float:

@@ -6,15 +6,18 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from urllib.parse import quote
 
 from thekla.core.errors import ProviderError
+from thekla.core.redaction import REDACTED, Redactor
 from thekla.core.run import Spending
 from thekla.core.visible import visible
 
 __all__ = ["FaultKind", "ModelFault", "fault_of_status", "retry_after_s"]
 
 _MESSAGE = 500  # characters of a provider's own words that are kept
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key|AIza)[-_A-Za-z0-9]{12,}|\bBearer\s+\S+")
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key)[-_][-_A-Za-z0-9*.]{8,}|\bBearer\s+\S+")  # shortened or masked ones, too
+_SHAPES = Redactor()
 
 
 class FaultKind(StrEnum):
@@ -136,8 +139,8 @@ _REMEDIES: Mapping[int, str] = {
 def cleaned(words: str, secret: str = "") -> str:
     """A provider's words made safe to log and to show: without keys, without hidden characters, not too long."""
     if secret:
-        words = words.replace(secret, "[key]")
-    return visible(_KEY_LIKE.sub("[key]", " ".join(words.split())))[:_MESSAGE]
+        words = words.replace(secret, REDACTED).replace(quote(secret, safe=""), REDACTED)
+    return visible(_KEY_LIKE.sub(REDACTED, _SHAPES(" ".join(words.split()))))[:_MESSAGE]
 
 
 def retry_after_s(header: str | None, *, now_s: float) -> float | None:

@@ -95,7 +95,7 @@ class WireModel:
         wall_s = self._clock.monotonic_s() - started_s
         if status != 200:
             raise self._refusal(status, headers, content, frozenset(optional))
-        return _completion(content, self._endpoint.model, wall_s)
+        return _completion(content, self._endpoint.model, wall_s, secret=self._key)
 
     async def _post(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
         """Status, headers and content of the answer.
@@ -192,7 +192,7 @@ def _words(content: bytes) -> str:
     return found if isinstance(found, str) else text
 
 
-def _completion(content: bytes, model: str, wall_s: float) -> Completion:
+def _completion(content: bytes, model: str, wall_s: float, *, secret: str) -> Completion:
     """The answer in a body; one without text has a stop reason that says why.
 
     Raises:
@@ -204,7 +204,7 @@ def _completion(content: bytes, model: str, wall_s: float) -> Completion:
         raise ModelFault(FaultKind.GARBLED, f"{model}: the answer is not JSON or was cut off") from None
     if not isinstance(body, dict) or not isinstance(body.get("choices"), list):
         said = body.get("error") if isinstance(body, dict) else None
-        why = cleaned(json.dumps(said)) if said else "it has no list of choices"
+        why = cleaned(json.dumps(said), secret) if said else "it has no list of choices"
         raise ModelFault(FaultKind.GARBLED, f"{model}: the answer is not of the protocol: {why}")
     spending = _usage(body.get("usage"), wall_s)
     text, stop = _text_of(body["choices"])

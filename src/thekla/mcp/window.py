@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
@@ -162,6 +161,8 @@ async def _talk(server: MCPServer) -> None:
     from mcp.server.stdio import stdio_server
 
     inner = server._lowlevel_server  # the SDK has no public way from one to the other
-    with contextlib.suppress(BrokenPipeError):  # the client has gone
+    try:
         async with stdio_server(stdin=cast(Any, Lines(sys.stdin.fileno()))) as (reading, writing):
             await inner.run(reading, writing, inner.create_initialization_options())
+    except* BrokenPipeError:  # the client has gone; the SDK's tasks tell it in a group
+        pass

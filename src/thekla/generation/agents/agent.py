@@ -70,7 +70,7 @@ class CommandAgent:
         if found is None:
             raise ConfigError(
                 f"the agent {tool!r} needs {executable or self._tool.executable!r}, which is not on the path; install "
-                "it, or name its path with executable"
+                f"it with: npm install -g {self._tool.package}; or name its path with executable, in a file of options"
             )
         self._executable = found
         self._environment = dict(environment)
@@ -105,6 +105,8 @@ class CommandAgent:
             began_s = time.monotonic()
             report = await self._work(words, tree)
             program, reason = _take_in(tree, parent)
+        if program is not None:  # the agent's own key is in its environment, and it may write what it likes
+            program = replace(program, files=tuple((name, self._redactor(text)) for name, text in program.files))
         spending = replace(report.spending, wall_s=time.monotonic() - began_s)
         if spending.cost_usd is None and self._free:
             spending = replace(spending, cost_usd=0.0)

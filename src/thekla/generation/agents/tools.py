@@ -34,6 +34,7 @@ class AgentTool:
     """A command-line agent.
 
     Args:
+        package: What brings it, from the registry of npm.
         command: The command line after the executable, for a model (empty: the tool's own) and a prompt.
         by_stdin: Whether the prompt goes to stdin and not into the command line.
         read: Makes a report of what it printed.
@@ -41,6 +42,7 @@ class AgentTool:
 
     executable: str
     version: str
+    package: str
     command: Callable[[str, str], Sequence[str]]
     by_stdin: bool
     read: Callable[[str], Report]
@@ -72,12 +74,12 @@ def _read_claude(text: str) -> Report:
     results = [one for one in _objects(text) if one.get("type") == "result"]
     found: Mapping[str, Any] = results[-1] if results else {}
     usage = _mapping(found.get("usage"))
-    cached = _count(usage, "cache_read_input_tokens")
-    asked = _count(usage, "input_tokens") + cached + _count(usage, "cache_creation_input_tokens")
+    cached, written = _count(usage, "cache_read_input_tokens"), _count(usage, "cache_creation_input_tokens")
     spending = Spending(
         cost_usd=_money(found.get("total_cost_usd")),
-        input_tokens=asked,
+        input_tokens=_count(usage, "input_tokens") + cached + written,
         cached_tokens=cached,
+        cache_write_tokens=written,
         output_tokens=_count(usage, "output_tokens"),
         calls=max(1, _count(found, "num_turns")),
     )
@@ -132,27 +134,58 @@ def _read_opencode(text: str) -> Report:
             said = str(part.get("text", ""))
         elif event.get("type") == "step_finish":
             tokens, failed = _mapping(part.get("tokens")), ""
-            cached = _count(_mapping(tokens.get("cache")), "read")
+            cache = _mapping(tokens.get("cache"))
+            cached, written = _count(cache, "read"), _count(cache, "write")
             spending = spending + Spending(
                 cost_usd=_money(part.get("cost")),
-                input_tokens=_count(tokens, "input") + cached,
+                input_tokens=_count(tokens, "input") + cached + written,
                 cached_tokens=cached,
+                cache_write_tokens=written,
                 output_tokens=_count(tokens, "output") + _count(tokens, "reasoning"),
                 calls=1,
             )
         elif event.get("type") == "error":
-            failed = str(_mapping(event.get("error")).get("message", "an error"))
+            error = _mapping(event.get("error"))
+            failed = str(
+                _mapping(error.get("data")).get("message") or error.get("message") or error.get("name", "an error")
+            )
     if spending.calls == 0:
         spending = Spending(cost_usd=None)
     return Report(said=said, spending=spending, failed=failed)
 
 
 TOOLS: Mapping[str, AgentTool] = {
-    "claude": AgentTool(executable="claude", version="2.1", command=_claude, by_stdin=True, read=_read_claude),
-    "codex": AgentTool(executable="codex", version="0.169", command=_codex, by_stdin=True, read=_read_codex),
-    "gemini": AgentTool(executable="gemini", version="0.61", command=_gemini, by_stdin=False, read=_read_gemini),
+    "claude": AgentTool(
+        executable="claude",
+        version="2.1",
+        package="@anthropic-ai/claude-code",
+        command=_claude,
+        by_stdin=True,
+        read=_read_claude,
+    ),
+    "codex": AgentTool(
+        executable="codex",
+        version="0.169",
+        package="@openai/codex",
+        command=_codex,
+        by_stdin=True,
+        read=_read_codex,
+    ),
+    "gemini": AgentTool(
+        executable="gemini",
+        version="0.61",
+        package="@google/gemini-cli",
+        command=_gemini,
+        by_stdin=False,
+        read=_read_gemini,
+    ),
     "opencode": AgentTool(
-        executable="opencode", version="1.18", command=_opencode, by_stdin=False, read=_read_opencode
+        executable="opencode",
+        version="1.18",
+        package="opencode-ai",
+        command=_opencode,
+        by_stdin=False,
+        read=_read_opencode,
     ),
 }
 
