@@ -72,9 +72,8 @@ def evaluated_here(monkeypatch: pytest.MonkeyPatch) -> None:
     class ToyHere(InlineBackend):
         tier = "trusted"
 
-        def __init__(self, problem: ProblemRef, *, sandbox: str, workers: int) -> None:
+        def __init__(self, problem: ProblemRef, **of_workers: object) -> None:
             super().__init__(ToyPackage(problem.suite), InProcessSandbox())
 
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "plugins"))
-    for user in ("sessions", "forecasting"):
-        monkeypatch.setattr(f"thekla.assembly.{user}.LocalBackend", ToyHere)
+    monkeypatch.setattr("thekla.assembly.build.LocalBackend", ToyHere)

@@ -27,7 +27,7 @@ def test_ablation_switches_each_mechanism_off_and_then_all(capsys: pytest.Captur
     arguments = ["bench", "ablation", "--problem", "deceptive", "--seeds", "2", "--proposals", "30"]
     assert main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    mechanisms = ["second_line", "tactics", "complement", "suppress", "diverse_seeds", "all"]
+    mechanisms = ["second_line", "tactics", "complement", "suppress", "diverse_seeds", "frugal", "all"]
     assert [one["mechanism"] for one in found["worths"]] == mechanisms
     assert main(arguments) == 0
     assert "diverse_seeds" in capsys.readouterr().out

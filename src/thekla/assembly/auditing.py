@@ -22,7 +22,6 @@ from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import ProblemPackage
 from thekla.core.run import Prompt, Ticket
 from thekla.core.values import Data, digest_of
-from thekla.generation.mutation import Mutator
 
 __all__ = ["AUDITS", "audit", "audit_data", "require_fit", "write_audit"]
 
@@ -83,6 +82,8 @@ def _variants(problem: Problem, count: int) -> Sequence[Program]:
     """At most `count` variants of the seeds in turn, by the mutator that needs no model."""
 
     async def propose() -> list[Program]:
+        from thekla.generation.mutation import Mutator  # its syntax trees load slowly, and only an audit needs it
+
         mutator, found = Mutator(), []
         for number in range(count):
             seed = problem.seeds[number % len(problem.seeds)]

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import thekla
-from thekla.assembly.sessions import folder
+from thekla.assembly.places import folder
 from thekla.core import registry
 from thekla.core.errors import TheklaError
 from thekla.core.run import Prompt, Section

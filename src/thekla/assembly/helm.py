@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from thekla.assembly.outside import read_program
+from thekla.assembly.places import folder
 from thekla.assembly.records import copy_evaluations
-from thekla.assembly.sessions import folder
 from thekla.core.errors import ConfigError
 from thekla.core.events import Event, EventKind
 from thekla.core.journal import Answered, Started, Steered, ToldFact, payload_of

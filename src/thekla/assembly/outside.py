@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from thekla.assembly.counter import Counter, Heard, Offer, RunState
 from thekla.assembly.opened import OpenRun
+from thekla.assembly.places import folder
 from thekla.assembly.reading import view
-from thekla.assembly.sessions import folder, take_up
+from thekla.assembly.sessions import take_up
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Closed
 from thekla.core.program import Program

@@ -12,8 +12,8 @@ from thekla.analysis.tables import Table
 from thekla.analysis.verdict import verdict
 from thekla.assembly.build import build_backend, build_package
 from thekla.assembly.judgement import require_same_evaluator
+from thekla.assembly.places import folder
 from thekla.assembly.reading import replace_file, view
-from thekla.assembly.sessions import folder
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Outcome
 from thekla.core.problem import Instance, Split

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from thekla.assembly.build import build_generator, build_package, build_prompts
-from thekla.assembly.sessions import folder
+from thekla.assembly.places import folder
 from thekla.core.errors import ConfigError, ProviderError
 from thekla.core.journal import Asked, Started, Steered, ToldFact, payload_of, program_from_blob
 from thekla.core.program import Candidate, CandidateId

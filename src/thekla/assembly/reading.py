@@ -15,7 +15,7 @@ from thekla.analysis.description import describe as describe_view
 from thekla.analysis.diff import diff_candidates, program_named
 from thekla.analysis.front import FrontListing, list_front
 from thekla.analysis.reading import RunView, read_run
-from thekla.assembly.sessions import folder
+from thekla.assembly.places import folder
 from thekla.core.errors import StorageError
 from thekla.core.events import EventKind
 from thekla.core.journal import HoldoutOpened, payload_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from thekla.assembly.options import RunOptions
+from thekla.assembly.places import folder
 from thekla.assembly.records import answers_in, copy_evaluations, write_answers
-from thekla.assembly.sessions import RunResult, folder, run
+from thekla.assembly.sessions import RunResult, run
 from thekla.core.errors import ConfigError
 from thekla.core.journal import Started, payload_of
 from thekla.engine import Observer

@@ -23,6 +23,7 @@ from thekla.assembly.build import (
 )
 from thekla.assembly.opened import LastProgress, OpenRun
 from thekla.assembly.options import RunOptions
+from thekla.assembly.places import folder
 from thekla.assembly.records import kept_answers
 from thekla.assembly.stopping import StopRequest
 from thekla.core.constraints import violation
@@ -44,7 +45,7 @@ from thekla.search import Hinted, Noted, Weighed
 from thekla.search.line import patience_within
 from thekla.search.ranked import RankedStrategy
 from thekla.steering import Helm, Inbox, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
-from thekla.storage import RunFile, RunsFolder, runs_folder
+from thekla.storage import RunFile, RunsFolder
 
 __all__ = ["RunResult", "folder", "resume", "run", "take_up"]
 
@@ -69,11 +70,6 @@ class RunResult:
     finished: bool
     scored: bool
     waiting: tuple[str, ...] = ()
-
-
-def folder(runs: Path | None) -> RunsFolder:
-    """The one place of run files: the option, else `THEKLA_RUNS`, else the user's data directory."""
-    return RunsFolder(runs_folder(str(runs) if runs is not None else None, os.environ))
 
 
 def run(
