@@ -346,3 +346,14 @@ def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> N
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert "Usage: thekla" in capsys.readouterr().out
+
+
+def test_an_interrupt_before_a_command_has_begun_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("thekla.assembly.list_runs", interrupted)
+    assert main(["list"]) == 130
+    assert capsys.readouterr() == ("", "thekla: interrupted\n")

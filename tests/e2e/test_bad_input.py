@@ -253,7 +253,7 @@ def test_a_read_only_disk_is_refused_and_may_be_read(command: Command, whole: Re
     assert recorded(path).chain == whole.chain
 
 
-@pytest.mark.parametrize("spare_kib", [0, 64, 300])
+@pytest.mark.parametrize("spare_kib", [0, *(pytest.param(each, marks=pytest.mark.slow) for each in (64, 300))])
 def test_on_a_full_disk_nothing_is_lost(command: Command, whole: Recorded, tmp_path: Path, spare_kib: int) -> None:
     script = """
         mount -t tmpfs -o size=$SIZE tmpfs "$0"
@@ -278,6 +278,7 @@ def test_on_a_full_disk_nothing_is_lost(command: Command, whole: Recorded, tmp_p
     assert recorded(copy).chain == whole.chain
 
 
+@pytest.mark.slow
 def test_without_the_sandbox_nothing_runs_and_the_reason_is_said(command: Command, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text("def answer():\n    return [1.0] * 5\n")
@@ -297,6 +298,7 @@ def test_without_the_sandbox_nothing_runs_and_the_reason_is_said(command: Comman
     assert (doctor.code, "Landlock" in doctor.out) == (NO_SANDBOX, True), doctor
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_in_a_weaker_sandbox(command: Command) -> None:
     path = killed_run(command, answers=5)
     before = [sys.executable, str(Path(__file__).with_name("without_landlock.py"))]

@@ -109,6 +109,10 @@ def execute(arguments: Sequence[str] | None = None) -> int:
         with logging_without_secrets(redactor):
             app(given, prog_name="thekla", obj=settings)
     except SystemExit as left:
+        # Typer ends in silence where Ctrl-C meets no command that says more; its own exit is the context of the other.
+        cause = left.__context__ and left.__context__.__cause__
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause from None
         return left.code if isinstance(left.code, int) else OK if left.code is None else FAILED
     except Exception as error:  # border: the user's terminal
         if settings.debug:

@@ -29,6 +29,7 @@ def seed_text() -> str:
     return build("default").problem.seeds[0].text
 
 
+@pytest.mark.slow
 def test_priority_gives_its_published_median_on_the_public_traces() -> None:
     public = build("public").problem.instances[Split.TRAIN]
     scores = sorted(judge(policy_source("priority"), each, suite="public").scores[DIVISION] for each in public)

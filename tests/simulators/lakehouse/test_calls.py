@@ -151,7 +151,7 @@ def check(trace: Trace, lakehouse: tuple[Params, Compat], habit: str, seed: int)
 HABITS = st.sampled_from([*PLAIN_HABITS, *VIEW_HABITS, *TRUTH_HABITS])
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(trace=traces(), lakehouse=lakehouses(), habit=HABITS, seed=st.integers(0, 1000))
 def test_auto_gives_the_run_of_a_call_on_every_tick(
     trace: Trace, lakehouse: tuple[Params, Compat], habit: str, seed: int
