@@ -105,6 +105,19 @@ def test_a_stage_may_give_its_guests_less_cpu_time_than_the_problem() -> None:
     assert [job.limits.cpu_s for job in backend.jobs] == [0.25, package.limits.cpu_s, package.limits.cpu_s]
 
 
+def test_train_may_give_guests_less_cpu_time_than_what_follows_the_search() -> None:
+    package = ToyPackage()
+    package.problem = replace(package.problem, stages=(), train_cpu_s=0.25)
+    searching, closing = CountingBackend(package), CountingBackend(package)
+    served(lambda service: service.evaluate(GOOD), backend=searching, package=package)
+    later = package.problem.instances[Split.VALIDATION]
+    served(lambda service: service.judge(GOOD, later, stage="validation"), backend=closing, package=package)
+    assert [job.limits.cpu_s for job in searching.jobs] == [0.25, 0.25]
+    assert [job.limits.cpu_s for job in closing.jobs] == [package.limits.cpu_s for _ in later] != []
+    with pytest.raises(ValueError, match="on train; expected more"):
+        replace(package.problem, train_cpu_s=0)
+
+
 def test_the_first_fault_ends_a_program() -> None:
     backend = CountingBackend(ToyPackage())
     outcome = served(lambda service: service.evaluate(CRASHES), backend=backend)

@@ -352,6 +352,8 @@ class Problem:
         constraints: All of them hold for a feasible program, and feasible programs come first.
         order: What a strategy for one objective makes of several.
         hints: Shown to generators one by one, where a search stands still.
+        train_cpu_s: CPU time of a guest on the train split, where it is less than the limit. What a search finds has
+            more of it afterwards, so that a program close to it does not fail on the next instance.
 
     Raises:
         ValueError: No objective, no seed, no train instance, an instance in two splits, less than one repeat, or a
@@ -376,8 +378,11 @@ class Problem:
     constraints: tuple[Constraint, ...] = ()
     order: Order = "first"
     hints: Hints = field(default_factory=Hints)
+    train_cpu_s: float = math.inf
 
     def __post_init__(self) -> None:
+        if not self.train_cpu_s > 0:
+            raise ValueError(f"problem {self.name!r} gives a guest {self.train_cpu_s} CPU s on train; expected more")
         if self.repeats < 1:
             raise ValueError(f"problem {self.name!r} repeats an evaluation {self.repeats} times; at least 1 is needed")
         if not self.objectives or not self.seeds or not self.instances.get(Split.TRAIN):

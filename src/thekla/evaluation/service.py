@@ -258,7 +258,9 @@ class EvaluationService:
         self, program: Program, instance: Instance, stage: str, repeat: int, *, twin: bool = False
     ) -> EvaluationJob:
         limits = self._package.limits
-        own_s = next((each.cpu_s for each in self._package.problem.stages if each.name == stage), limits.cpu_s)
+        problem = self._package.problem
+        own = {str(Split.TRAIN): problem.train_cpu_s, **{each.name: each.cpu_s for each in problem.stages}}
+        own_s = own.get(stage, limits.cpu_s)
         limits = replace(limits, cpu_s=min(limits.cpu_s, own_s))
         return EvaluationJob(
             problem=self._reference,

@@ -12,6 +12,7 @@
     about = "what the suite is for, in one line"
     ladder = ["fifo"]              # its rungs, weakest first; all, in the order of the file, if left out
     limits.cpu_s = 1.0             # where the suite has a limit of its own
+    train_cpu_s = 0.5              # where the search has a lower one (the lakehouse only)
     accepted."exploit_pays NAME" = "why this fault, which an audit will find, is there on purpose"
     [[suites.default.objectives]]  # see `core.problem.Objective`; the first one is optimised
     name = "penalised_latency"

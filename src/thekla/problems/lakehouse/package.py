@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -141,6 +142,7 @@ class LakehousePackage(FolderPackage):
             published=published,
             hints=_FOLDER.hints,
             fixed_holdout=fixed_holdout,
+            train_cpu_s=float(_FOLDER.data["suites"].get(self._suite, {}).get("train_cpu_s", math.inf)),
         )
 
     @cached_property
