@@ -205,6 +205,7 @@ def test_a_run_that_is_asked_to_stop_says_how_it_goes_on(
     assert set(after.evaluations) == set(whole.evaluations)
 
 
+@pytest.mark.slow
 def test_signals_at_any_instant_end_a_run_in_order_and_leave_nothing_running(command: Command, whole: Recorded) -> None:
     files: list[Path] = []
     for step in range(8):
@@ -239,6 +240,7 @@ def mounts() -> list[str]:
     return own
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_is_refused_and_may_be_read(command: Command, whole: Recorded) -> None:
     path = killed_run(command)
     RunFile.open(path).close()  # folds the log into the file

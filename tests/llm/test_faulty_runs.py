@@ -143,6 +143,7 @@ def scripted_run(faults: int, *, share: float, seed: int) -> None:
         assert (search.spent.cost_usd or 0.0) + search.spent.unknown_usd <= 0.05 * faults
 
 
+@pytest.mark.slow
 def test_a_search_over_a_model_that_goes_wrong_ends_with_an_exact_ledger() -> None:
     scripted_run(60, share=0.75, seed=1)
 

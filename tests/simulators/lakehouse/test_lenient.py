@@ -197,6 +197,7 @@ def test_a_complete_operator_stays_complete_when_its_container_ends_after_one_th
     assert [life.end_kind for life in result.containers] == ["OOM", "completed"]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(trace=traces(), lakehouse=lakehouses(), seed=st.integers(0, 10**6))
 def test_views_agree_with_the_host_after_refusals(trace: Trace, lakehouse: tuple[Params, Compat], seed: int) -> None:
