@@ -77,6 +77,9 @@ class EvaluationService:
         self._judged = tuple(objective for objective in asked if objective.source == "referee")
         self._computed = _rules_of(objective for objective in asked if objective.source == "program")
         self._package = package
+        # Of stages that give a guest a time of their own.
+        self._cpu_s = {stage.name: stage.cpu_s for stage in package.problem.stages}
+        self._cpu_s[str(Split.TRAIN)] = package.problem.train_cpu_s
         self._backend = backend
         self._facts = facts
         self._reference = reference
@@ -258,10 +261,9 @@ class EvaluationService:
         self, program: Program, instance: Instance, stage: str, repeat: int, *, twin: bool = False
     ) -> EvaluationJob:
         limits = self._package.limits
-        problem = self._package.problem
-        own = {str(Split.TRAIN): problem.train_cpu_s, **{each.name: each.cpu_s for each in problem.stages}}
-        own_s = own.get(stage, limits.cpu_s)
-        limits = replace(limits, cpu_s=min(limits.cpu_s, own_s))
+        own_s = self._cpu_s.get(stage, limits.cpu_s)
+        if own_s < limits.cpu_s:
+            limits = replace(limits, cpu_s=own_s)
         return EvaluationJob(
             problem=self._reference,
             program=program,
