@@ -29,7 +29,7 @@ from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems import datasets
 from thekla.problems.folder import drawn_seed, near_seed
-from thekla.problems.names import RENAMED
+from thekla.problems.names import RENAMED, other_name
 from thekla.simulators.moe import Layout, LoadModel, Phase, read_log, windows
 
 __all__ = [
@@ -231,7 +231,8 @@ def relabelled(given: Instance, *, seed: int) -> Instance | None:
     Experts keep theirs: a number is the place in a row of loads, by which every rung breaks ties, so that other ones
     would change honest scores by chance.
     """
-    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    id = other_name(given.id, seed)
+    return None if id is None else instance(id, given.split)
 
 
 def _drawn(id: str) -> bool:

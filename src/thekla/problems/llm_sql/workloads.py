@@ -24,7 +24,7 @@ from thekla.core.errors import ConfigError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed, near_seed
-from thekla.problems.names import RENAMED, first_name
+from thekla.problems.names import RENAMED, first_name, other_name
 
 from .public_tables import BEERS, OTHERS, PUBLIC_TABLES
 from .star_schema import PROFILES, generate
@@ -197,9 +197,8 @@ def relabelled(given: Instance, *, seed: int) -> Instance | None:
 
     None if that was done already, and for a race, whose tables differ in every turn.
     """
-    if RENAMED.search(given.id) or given.id.startswith("race/"):
-        return None
-    return instance(f"{given.id}/renamed{seed}", given.split)
+    id = None if given.id.startswith("race/") else other_name(given.id, seed)
+    return None if id is None else instance(id, given.split)
 
 
 @lru_cache(maxsize=32)

@@ -26,7 +26,7 @@ from thekla.core.errors import MissingExtraError, ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed, near_seed
-from thekla.problems.names import RENAMED
+from thekla.problems.names import RENAMED, other_name
 from thekla.simulators.placement import Cluster, Gpu, Shard
 
 __all__ = [
@@ -223,7 +223,8 @@ def relabelled(given: Instance, *, seed: int) -> Instance | None:
     Numbers keep their order, by which the published algorithms break ties, and GPUs and shards their places, to which
     an answer refers.
     """
-    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    id = other_name(given.id, seed)
+    return None if id is None else instance(id, given.split)
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ from thekla.core.errors import ProblemError
 from thekla.core.problem import Instance, Split
 from thekla.core.values import digest_of
 from thekla.problems.folder import drawn_seed, near_seed
-from thekla.problems.names import RENAMED, first_name
+from thekla.problems.names import RENAMED, first_name, other_name
 from thekla.simulators.transactions import (
     FAMILIES,
     Transaction,
@@ -188,7 +188,8 @@ def varied(given: Instance, *, seed: int) -> Instance | None:
 
 def relabelled(given: Instance, *, seed: int) -> Instance | None:
     """The same arrivals, their keys under other names; None if that was done already."""
-    return None if RENAMED.search(given.id) else instance(f"{given.id}/renamed{seed}", given.split)
+    id = other_name(given.id, seed)
+    return None if id is None else instance(id, given.split)
 
 
 def _renamed(given: Arrivals, rng: Random) -> Arrivals:
