@@ -30,10 +30,10 @@ demo: env-run
 	@$(BIN)/python -m thekla.cli demo $(ARGS)
 
 test: env-dev
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-slow: env-dev
-	$(BIN)/python -m pytest -m slow -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal $(ARGS)
 
 check: lint test
 

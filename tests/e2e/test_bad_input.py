@@ -126,6 +126,7 @@ def test_a_truncated_run_is_restored_and_ends_as_if_it_had_been_whole(command: C
     resume_damaged(command, path, whole)
 
 
+@pytest.mark.slow
 def test_a_run_whose_log_was_cut_ends_as_if_it_had_been_whole(command: Command, whole: Recorded) -> None:
     path = killed_run(command)
     cut(wal_of(path))  # as a loss of power may do; not to be told from an earlier kill
@@ -149,6 +150,7 @@ def resume_damaged(command: Command, path: Path, whole: Recorded) -> None:
     assert recorded(path).chain == whole.chain
 
 
+@pytest.mark.slow
 def test_a_run_with_a_flipped_bit_is_restored_and_ends_as_if_it_had_been_whole(
     command: Command, whole: Recorded
 ) -> None:
@@ -184,7 +186,9 @@ def test_a_second_writer_is_refused_with_the_name_of_the_first(command: Command,
     assert recorded(path).chain == whole.chain
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=lambda number: number.name
+)
 def test_a_run_that_is_asked_to_stop_says_how_it_goes_on(
     command: Command, whole: Recorded, number: signal.Signals
 ) -> None:

@@ -112,11 +112,11 @@ def kill_and_resume(command: Command, *, kills: int, rng: Random) -> None:
     assert (spent.cost_usd or 0.0) + spent.unknown_usd >= sum(served.billed_usd for served in log) - 1e-9
 
 
-def test_a_run_killed_five_times_loses_no_answer_and_pays_for_none_twice(command: Command) -> None:
-    kill_and_resume(command, kills=5, rng=Random(1))
+def test_a_run_killed_twice_loses_no_answer_and_pays_for_none_twice(command: Command) -> None:
+    kill_and_resume(command, kills=2, rng=Random(1))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_runs_killed_forty_times_in_all_lose_no_answer_and_pay_for_none_twice(command: Command, seed: int) -> None:
-    kill_and_resume(command, kills=8, rng=Random(seed))
+@pytest.mark.parametrize("seed", range(3))
+def test_runs_killed_again_and_again_lose_no_answer_and_pay_for_none_twice(command: Command, seed: int) -> None:
+    kill_and_resume(command, kills=10, rng=Random(seed))

@@ -24,7 +24,7 @@ def search_part(run: Recorded) -> list[object]:
     return found
 
 
-@pytest.mark.parametrize("workers", ["1", "3"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("3", marks=pytest.mark.slow)])
 def test_the_number_of_workers_changes_nothing(command: Command, whole: Recorded, workers: str) -> None:
     ended = command.search("--workers", workers)
     assert ended.code == 0, ended.err

@@ -63,6 +63,7 @@ class Search:
 
     server: ModelServer
     budget: Budget
+    in_flight: int = IN_FLIGHT
     store: DyingStore = field(default_factory=DyingStore)
     time: FakeTime = field(default_factory=FakeTime)
 
@@ -83,7 +84,7 @@ class Search:
             components={"strategy": Component(name="greedy", version="1")},
             seed=0,
             budget=budget,
-            in_flight=IN_FLIGHT,
+            in_flight=self.in_flight,
             tier="trusted",
             thekla="0",
         )
@@ -132,10 +133,10 @@ def check_ledger(search: Search, log: Sequence[Served]) -> None:
     assert verify_chain(events) == len(events)
 
 
-def scripted_run(faults: int, *, share: float, seed: int) -> None:
+def scripted_run(faults: int, *, share: float, seed: int, in_flight: int = IN_FLIGHT) -> None:
     with ModelServer(faulty(ANSWERS, seed=seed, share=share)) as server:
-        budget = Budget(evaluations=None, proposals=3 * faults // 2, cost_usd=0.05 * faults, calls=20 * faults)
-        search = Search(server, budget)
+        budget = Budget(evaluations=None, proposals=5 * faults // 4, cost_usd=0.05 * faults, calls=20 * faults)
+        search = Search(server, budget, in_flight)
         search.run()
         wrong = sum(served.reply != "answer" for served in server.log)
         assert wrong >= faults
@@ -150,7 +151,7 @@ def test_a_search_over_a_model_that_goes_wrong_ends_with_an_exact_ledger() -> No
 
 @pytest.mark.slow
 def test_a_search_over_a_thousand_faults_ends_with_an_exact_ledger() -> None:
-    scripted_run(1000, share=0.75, seed=2)
+    scripted_run(1000, share=0.75, seed=2, in_flight=24)  # most of the time is waiting for a server that drips
 
 
 def test_a_search_ends_when_the_money_does() -> None:

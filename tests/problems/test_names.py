@@ -9,7 +9,9 @@ def test_other_names_lead_back_to_the_first_ones() -> None:
     id = other_name("tpcc/n100/s7", 42)
     assert id == "tpcc/n100/s7/renamed42"
     assert first_name(id) == "tpcc/n100/s7"
-    assert (found := RENAMED.search(id)) is not None and found["seed"] == "42"
+    found = RENAMED.search(id)
+    assert found is not None
+    assert found["seed"] == "42"
 
 
 def test_names_are_changed_once() -> None:
