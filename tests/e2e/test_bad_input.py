@@ -167,13 +167,14 @@ def test_what_is_no_run_file_is_refused_and_left_alone(command: Command) -> None
     path = command.runs / "letter.thekla"
     for content in (b"", b"Dear Thekla, " * 1000):
         path.write_bytes(content)
-        for verb in ("resume", "show", "best"):
+        for verb in ("resume", "show"):
             assert "not a run file" in refusal(command.run(verb, "letter"))
         assert path.read_bytes() == content
     listed = command.run("list")
     assert (listed.code, "not a run file" in listed.err) == (0, True), listed
 
 
+@pytest.mark.slow
 def test_a_second_writer_is_refused_with_the_name_of_the_first(command: Command, whole: Recorded) -> None:
     process = command.start_search()
     path = wait_for_writing(command, process)

@@ -112,10 +112,6 @@ def kill_and_resume(command: Command, *, kills: int, rng: Random) -> None:
     assert (spent.cost_usd or 0.0) + spent.unknown_usd >= sum(served.billed_usd for served in log) - 1e-9
 
 
-def test_a_run_killed_twice_loses_no_answer_and_pays_for_none_twice(command: Command) -> None:
-    kill_and_resume(command, kills=2, rng=Random(1))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_runs_killed_again_and_again_lose_no_answer_and_pay_for_none_twice(command: Command, seed: int) -> None:

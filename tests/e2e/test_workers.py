@@ -86,6 +86,7 @@ def test_a_closed_run_is_only_reported_and_its_archive_starts_another(command: C
     assert path.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_to_the_budget_that_it_was_given(command: Command, whole: Recorded) -> None:
     process = command.start_search()
     path = wait_for_writing(command, process)

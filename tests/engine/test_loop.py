@@ -190,7 +190,7 @@ def test_an_equal_seed_gives_an_equal_chain_and_another_seed_another() -> None:
     assert chains[0] == chains[1] != chains[2]
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 150), strategy=st.sampled_from([Greedy, Islands]))
 def test_a_resumed_run_equals_an_uninterrupted_one(
     seed: int, writes: int, strategy: type[Greedy] | type[Islands]
@@ -411,7 +411,7 @@ class Watching(ToyPackage):
         return replace(result, behaviour=f"{result.measures['first']:.1f}" if result.fault is None else "")
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 150))
 def test_a_program_that_decides_like_a_known_one_is_a_duplicate_whoever_is_evaluated_first(
     seed: int, writes: int
