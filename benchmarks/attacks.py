@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,7 +101,7 @@ class Engine:
 
     def _start(self) -> None:
         for old in Path(self._folder.name).iterdir():
-            old.unlink()
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
         self._number = 0
         self._process = subprocess.Popen(
             [*self._command, self._folder.name],

@@ -100,6 +100,8 @@ def house(monkeypatch: pytest.MonkeyPatch, seen: RunView, journal: JournalBuilde
     ) -> Outcome:
         calls["evaluate"] = (problem, file, suite, split, sandbox, workers)
         calls["arguments"] = arguments
+        if "misspelt" in file.read_text():
+            return Failed(kind=FailureKind.SYNTAX, stage="check", message="invalid syntax")
         if "broken" in file.read_text():
             return Failed(kind=FailureKind.CRASH, stage="train", message=f"boom {ESCAPE}", traceback="line 1")
         return scored({"t1": 5.0, "t2": 7.0})
@@ -123,7 +125,7 @@ def house(monkeypatch: pytest.MonkeyPatch, seen: RunView, journal: JournalBuilde
         "view": lambda name, runs: seen,
         "front": lambda name, runs: list_front(seen),
         "program": lambda name, candidate, runs: program_named(seen, candidate, journal.blob),
-        "describe": lambda name, runs: describe(seen),
+        "describe": lambda name, runs: calls.setdefault("described", name) and describe(seen),
         "diff": lambda name, a, b, runs: diff_candidates(seen, journal.blob, a, b),
         "doctor": lambda runs, models: report,
         "problems": lambda: [problem],
@@ -297,6 +299,16 @@ def test_interrupt_says_how_to_resume(
     assert f"thekla resume {RUN} --runs {tmp_path}" in capsys.readouterr().err.replace("\n", " ")
 
 
+def test_a_run_is_called_by_the_name_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], house: dict[str, Any]
+) -> None:
+    result = RunResult(run_id=RUN, path=Path("backup/copied.thekla"), finished=True, scored=True)
+    monkeypatch.setattr(assembly, "resume", lambda name, *, runs, workers, observer: result)
+    assert main(["resume", "copied", "--runs", "backup"]) == 0
+    assert house["described"] == "backup/copied.thekla"
+    assert "thekla show copied --runs backup" in capsys.readouterr().out
+
+
 def test_run_without_a_score_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
     result = RunResult(run_id=RUN, path=Path("x"), finished=True, scored=False)
     monkeypatch.setattr(assembly, "run", lambda options, *, runs, observer: result)
@@ -317,6 +329,9 @@ def test_evaluation_of_a_file_prints_scores_or_fails(tmp_path: Path, capsys: pyt
     assert "\x1b" not in captured.out + captured.err
     assert main(["evaluate", "queue", str(bad), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["failed"]["kind"] == "crash"
+    bad.write_text("misspelt")
+    assert main(["evaluate", "queue", str(bad)]) == 2
+    assert "syntax in check" in capsys.readouterr().out
 
 
 def test_ladder_marks_oracles_and_gives_the_reason_of_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

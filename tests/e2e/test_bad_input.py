@@ -87,20 +87,22 @@ def test_a_seed_of_the_environment_that_is_none_is_refused(command: Command, wha
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("text", "kind", "code"),
     [
-        ("def answer(:\n", "syntax in check"),
-        ("def other():\n    return 1\n", "interface in check"),
-        ("def answer(x):\n    return x\n", "interface in check"),
-        ("def answer():\n    return 1 / 0\n", "crash in train"),
-        ("import os\ndef answer():\n    os.kill(os.getppid(), 9)\n", "in train"),
+        ("def answer(:\n", "syntax in check", BAD_INPUT),
+        ("def other():\n    return 1\n", "interface in check", BAD_INPUT),
+        ("def answer(x):\n    return x\n", "interface in check", BAD_INPUT),
+        ("def answer():\n    return 1 / 0\n", "crash in train", 1),
+        ("import os\ndef answer():\n    os.kill(os.getppid(), 9)\n", "in train", 1),
     ],
 )
-def test_a_broken_program_fails_with_its_reason(command: Command, tmp_path: Path, text: str, kind: str) -> None:
+def test_a_broken_program_fails_with_its_reason(
+    command: Command, tmp_path: Path, text: str, kind: str, code: int
+) -> None:
     file = tmp_path / "policy.py"
     file.write_text(text)
     ended = command.run("evaluate", "toy", str(file))
-    assert (ended.code, kind in ended.out) == (1, True), ended
+    assert (ended.code, kind in ended.out) == (code, True), ended
 
 
 def test_a_program_that_is_no_text_is_refused(command: Command, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thekla.cli import output
-from thekla.cli.errors import FAILED
+from thekla.cli.errors import BAD_INPUT, FAILED
 from thekla.cli.options import (
     JsonFlag,
     ObjectiveName,
@@ -116,7 +116,7 @@ def evaluate(
     workers: Workers = 2,
     as_json: JsonFlag = False,
 ) -> None:
-    """Score a program file; exit code 1 if it fails."""
+    """Score a program file; exit code 1 if it fails, 2 if it is no program of the problem (syntax, interface)."""
     from thekla import assembly
 
     chosen = open_split(split)
@@ -133,7 +133,7 @@ def evaluate(
     )
     if isinstance(outcome, Failed):
         _say_failed(outcome, as_json=as_json)
-        raise typer.Exit(FAILED)
+        raise typer.Exit(BAD_INPUT if outcome.stage == "check" else FAILED)  # before anything ran, or after
     if as_json:
         output.print_json(_scored_data(outcome))
         return

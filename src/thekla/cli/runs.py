@@ -217,7 +217,8 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
     except KeyboardInterrupt:
         say_resume(display.run_id, runs)
         raise typer.Exit(INTERRUPTED) from None
-    described = assembly.describe(result.run_id, runs)
+    described = assembly.describe(str(result.path), runs)  # a file may have been given another name
+    name = result.path.stem
     if as_json:
         output.print_json({"run": result.run_id, "path": str(result.path), **described.data})
     else:
@@ -225,12 +226,12 @@ def _search(start: Callable[[ProgressDisplay], RunResult], runs: Path | None, *,
             output.note(f"Warning: {warning}")
         output.say(described.headline)
         for command in ("show", "best", "report"):
-            output.say(f"  thekla {command} {result.run_id}{where(runs)}")
+            output.say(f"  thekla {command} {name}{where(runs)}")
     if result.waiting:
-        output.note(f"thekla: {result.run_id} waits for answers; ask with: thekla ask {result.run_id}{where(runs)}")
+        output.note(f"thekla: {name} waits for answers; ask with: thekla ask {name}{where(runs)}")
         return
     if not result.finished:
-        say_resume(result.run_id, runs)
+        say_resume(name, runs)
         raise typer.Exit(INTERRUPTED)
     if not result.scored:
         raise typer.Exit(FAILED)
