@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -114,7 +115,7 @@ def test_order_is_kept_and_the_speed_of_the_machine_cancels(
 
 
 def test_measures_are_the_declared_ones() -> None:
-    timing = timing_of([0.5, 0.6], [1.0, 1.0], resolution=0.02)
+    timing = replace(timing_of([0.5, 0.6], [1.0, 1.0], resolution=0.02), relative_instructions=0.5)
     assert set(timing.measures()) == {measure.name for measure in TIMING_MEASURES}
 
 
@@ -131,3 +132,25 @@ def test_a_reference_that_spends_nothing_is_refused() -> None:
 def test_rules_out_of_range_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         RaceRules(**bad)  # type: ignore[arg-type]  # some are floats on purpose
+
+
+class CountedGuest(ClockedGuest):
+    """One whose instructions are counted, a million for a CPU second; `None` where the kernel counts none."""
+
+    def __init__(self, cost_s: Callable[[int], float], *, counts: bool = True) -> None:
+        super().__init__(cost_s)
+        self._counts = counts
+
+    def instructions(self) -> int | None:
+        return int(1e6 * self._cpu_s) if self._counts else None
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"), [((True, True), 0.25), ((True, False), None), ((False, True), None), ((False, False), None)]
+)
+def test_instructions_are_compared_where_both_are_counted(counts: tuple[bool, bool], expected: float | None) -> None:
+    own, other = CountedGuest(lambda turn: 0.5, counts=counts[0]), CountedGuest(lambda turn: 2.0, counts=counts[1])
+    timing = race(own, other, play, RULES)
+    assert timing.relative_instructions == (None if expected is None else pytest.approx(expected))
+    assert timing.measures().get("relative_instructions") == timing.relative_instructions
+    assert set(timing.measures()) <= {measure.name for measure in TIMING_MEASURES}

@@ -160,6 +160,14 @@ class BatchGuest(Guest, Protocol):
         """A function of numbers; one letter of `?iqfd` (as of the module `struct`) per number."""
 
 
+@runtime_checkable
+class CountingGuest(Guest, Protocol):
+    """A guest whose instructions the host can have counted."""
+
+    def instructions(self) -> int | None:
+        """Executed in user mode since this was asked first; None where the kernel counts none."""
+
+
 class Sandbox(Protocol):
     """Runs untrusted programs under limits."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.problem import Measure, Objective
-from thekla.core.protocols import Guest
+from thekla.core.protocols import CountingGuest, Guest
 
 __all__ = ["OBJECTIVE", "RELATIVE_CPU", "TIMING_MEASURES", "RaceRules", "Timing", "race", "timing_of"]
 
@@ -29,6 +29,7 @@ TIMING_MEASURES = (
     Measure(name="reference_cpu_ms", unit="ms", high=1000.0, description="CPU time of the reference per turn"),
     Measure(name="timing_noise", unit="share", description="standard error of the ratio over the turns, as a share"),
     Measure(name="timing_turns", unit="count", high=100.0, description="turns of each that were counted"),
+    Measure(name="relative_instructions", unit="reference", description="instructions, where the kernel counts them"),
 )
 """What `Timing.measures` gives."""
 
@@ -72,6 +73,10 @@ class Timing:
         noise: Standard error of the unrounded ratio, by the jackknife over turns, as a share of it.
         cpu_s, reference_cpu_s: CPU seconds per turn.
         turns: Turns of each that were counted.
+        relative_instructions: Instructions of the candidate over those of the reference, all turns together; None where
+            the kernel counts none. No clock, cache or neighbour disturbs them, so they tell what a ratio within its
+            noise does not; but instructions differ in what they cost, and machines in what they count, so they are no
+            objective.
     """
 
     ratio: float
@@ -79,15 +84,19 @@ class Timing:
     cpu_s: float
     reference_cpu_s: float
     turns: int
+    relative_instructions: float | None = None
 
     def measures(self) -> Mapping[str, float]:
         """The values of `TIMING_MEASURES`."""
-        return {
+        found = {
             "cpu_ms": 1000 * self.cpu_s,
             "reference_cpu_ms": 1000 * self.reference_cpu_s,
             "timing_noise": self.noise,
             "timing_turns": float(self.turns),
         }
+        if self.relative_instructions is not None:
+            found["relative_instructions"] = self.relative_instructions
+        return found
 
 
 def race(candidate: Guest, reference: Guest, play: Callable[[Guest, int], None], rules: RaceRules) -> Timing:
@@ -107,6 +116,7 @@ def race(candidate: Guest, reference: Guest, play: Callable[[Guest, int], None],
     for turn in range(rules.warm_ups):
         play(candidate, turn)
         _play_reference(reference, play, turn)
+    before = _instructions(candidate), _instructions(reference)
     own, other = [candidate.usage.cpu_s], [reference.usage.cpu_s]
     while True:
         turn = rules.warm_ups + len(own) - 1
@@ -121,7 +131,8 @@ def race(candidate: Guest, reference: Guest, play: Callable[[Guest, int], None],
         if len(own) > rules.least_turns:
             timing = timing_of(_differences(own), _differences(other), resolution=rules.resolution)
             if len(own) > rules.most_turns or timing.noise <= rules.resolution / 2:
-                return timing
+                after = _instructions(candidate), _instructions(reference)
+                return replace(timing, relative_instructions=_relative(before, after))
 
 
 def timing_of(cpu_s: Sequence[float], reference_cpu_s: Sequence[float], *, resolution: float) -> Timing:
@@ -148,6 +159,18 @@ def timing_of(cpu_s: Sequence[float], reference_cpu_s: Sequence[float], *, resol
         reference_cpu_s=other / turns,
         turns=turns,
     )
+
+
+def _instructions(guest: Guest) -> int | None:
+    return guest.instructions() if isinstance(guest, CountingGuest) else None
+
+
+def _relative(before: tuple[int | None, int | None], after: tuple[int | None, int | None]) -> float | None:
+    """Instructions of the first guest over those of the second; None if one of them was not counted."""
+    match before, after:
+        case (int(own), int(other)), (int(own_end), int(other_end)) if other_end > other:
+            return (own_end - own) / (other_end - other)
+    return None
 
 
 def _play_reference(reference: Guest, play: Callable[[Guest, int], None], turn: int) -> None:

@@ -19,6 +19,7 @@ from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import Limits, Usage
 from thekla.core.values import Value
 from thekla.sandbox import wire
+from thekla.sandbox.counters import ProcessCounter
 from thekla.sandbox.inside import data
 from thekla.sandbox.launch import ForkedGuest, Zygote, ZygoteDied
 from thekla.sandbox.order import within
@@ -60,6 +61,9 @@ class StrictGuest:
         self._status = 0
         self._cpu_safe_until = 0.0
         self._guard = threading.RLock()
+        self._counter: ProcessCounter | None = None
+        self._counted: int | None = None
+        self._asked_for_count = False
 
     def call(self, name: str, *args: Value) -> Value:
         """The answer of a function of the interface.
@@ -129,6 +133,18 @@ class StrictGuest:
         return Usage(
             cpu_s=self._cpu_s(), wall_s=time.monotonic() - self._started, peak_memory_mb=_peak_mb(self._forked.pid)
         )
+
+    def instructions(self) -> int | None:
+        """Executed in user mode since this was asked first, by threads that were started since as well.
+
+        None where the kernel counts none; the last count once the guest has ended.
+        """
+        with self._guard:
+            if not self._asked_for_count and self._usage is None:
+                self._asked_for_count, self._counter = True, ProcessCounter.open(self._forked.pid)
+            if self._counter is not None:
+                self._counted = self._counter.read()
+            return self._counted
 
     def close(self) -> None:
         """End the guest; may be called again, and after the sandbox is closed."""
@@ -350,6 +366,10 @@ class StrictGuest:
         """Kill and reap the guest, once; returns its wait status."""
         if self._usage is not None:
             return self._status
+        if self._counter is not None:
+            self._counted = self._counter.read()
+            self._counter.close()
+            self._counter = None
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._forked.pidfd, signal.SIGKILL)
         wall_s = time.monotonic() - self._started
