@@ -158,6 +158,14 @@ def test_no_better_than_the_baseline_is_no_discovery() -> None:
     assert check(gate(rivals(BASELINE.text)), "fresh instances").passed is False
 
 
+def test_without_a_lead_nothing_is_said_to_be_kept() -> None:
+    promotion = gate(rivals("def answer(size, name):\n    return size * 3.0\n"))
+    for name in ("scaling", "variants"):
+        assert check(promotion, name).passed is None
+        assert "keep" in check(promotion, name).summary
+    assert answer_of(promotion).startswith("Not promoted: it failed fresh instances, adversary")
+
+
 def test_cpu_time_that_grows_with_size_is_fitted() -> None:
     async def quadratic(program: Program, instances: Sequence[Instance]) -> Outcome:
         outcome = await judge(program, instances)

@@ -50,7 +50,7 @@ async def scaling(
     """The sweep over the instances that can be resized.
 
     It fails if the program fails at a size at which the baseline does not, or is worse than it at the largest size
-    though it was better at the first.
+    though it was better at the first. Where it never was better at the first, there is no lead to lose.
     """
     sized = [(one, factor, _resized(space, one, factor)) for one in instances for factor in factors]
     if all(bigger is None for _, _, bigger in sized):
@@ -62,14 +62,17 @@ async def scaling(
     exponents = [found for found in (growth(points, one.id) for one in instances) if found is not None]
     mean = sum(exponents) / len(exponents) if exponents else None
     summary = f"At up to {max(factors):g} times the size "
-    summary += (
-        f"it falls behind {rivals.baseline_name} or fails on {len(lost)} of {len(points)} points."
-        if lost
-        else "it keeps what it has over the baseline."
-    )
+    led = any(point.gain is not None and point.gain > 0 for point in points if point.factor == min(factors))
+    if lost:
+        summary += f"it falls behind {rivals.baseline_name} or fails on {len(lost)} of {len(points)} points."
+    elif led:
+        summary += f"it keeps its lead over {rivals.baseline_name}."
+    else:
+        summary += f"it fails nowhere, but it has no lead over {rivals.baseline_name} that it could keep."
     if mean is not None:
         summary += f" CPU time grows about as size to the power of {mean:.2f}."
-    return Check(name="scaling", passed=not lost, summary=summary, table=_table(points), data=finite(encode(points)))
+    passed = not lost if lost or led else None
+    return Check(name="scaling", passed=passed, summary=summary, table=_table(points), data=finite(encode(points)))
 
 
 def growth(points: Sequence[ScalePoint], instance: str) -> float | None:

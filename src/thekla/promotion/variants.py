@@ -56,7 +56,8 @@ async def variants(
 ) -> Check:
     """The program on the instances that the search knew, on the same under other names, and on near ones.
 
-    It fails if half of its gain over the baseline goes with the names, or with the very instances.
+    It fails if half of its gain over the baseline goes with the names, or with the very instances; without a gain there
+    is nothing to keep.
     """
     ways: Mapping[str, list[Instance | None]] = {
         "other names": [space.relabelled(one, seed=seed) for one in instances] if space else [],
@@ -76,8 +77,11 @@ async def variants(
     summary = f"Gain over {rivals.baseline_name}: {gains}."
     if lost:
         summary += f" Half of it or more goes with {' and '.join(lost)}: it knows the instances."
+    led = whole.gain is not None and whole.gain > 0
+    if not led:
+        summary += " There is no gain that it could keep."
     data: Data = finite(encode(met))
-    return Check(name="variants", passed=not lost, summary=summary, table=_table(met), data=data)
+    return Check(name="variants", passed=not lost if led else None, summary=summary, table=_table(met), data=data)
 
 
 async def _variant(rivals: Rivals, judge: Judge, name: str, instances: Sequence[Instance]) -> Variant:
