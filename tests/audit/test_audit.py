@@ -169,6 +169,36 @@ def test_stage_that_ranks_programs_otherwise_than_train_is_found(sandbox: Strict
     assert (finding.fault, finding.severity, finding.subject) == ("misleading_stage", Severity.WARNING, "first")
 
 
+def test_a_cheat_that_only_a_filter_lets_pass_gains_nothing(sandbox: StrictSandbox) -> None:
+    class Filtered(Sound):
+        lenient: ClassVar[str] = "smoke/"
+        exploits: ClassVar[Mapping[str, Program]] = {
+            "no machine": Program.from_text("def assign(sizes, machines):\n    return [-1] * len(sizes)\n")
+        }
+
+        @cached_property
+        def problem(self) -> Problem:
+            chosen = Instance(id="smoke/1", split=Split.TRAIN, digest="smoke/1")
+            return replace(super().problem, stages=(Stage(name="smoke", instances=(chosen,)),))
+
+        def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
+            result = super().judge(guest, instance, seed=seed)
+            time.sleep(0.0 if instance.id == "smoke/1" else 0.3)
+            if result.fault is None or not instance.id.startswith(self.lenient):
+                return result
+            return InstanceResult(scores={self.problem.objectives[0].name: 100.0})
+
+    class Open(Filtered):
+        lenient: ClassVar[str] = ""
+
+    # The train split is too dear for the budget, so the checks judge on the stage.
+    report = audited(Filtered(), sandbox, budget_s=30.0, only="exploits")
+    assert report.verdict == "fit"
+    assert "smoke/1" in report.instances
+    (finding,) = audited(Open(), sandbox, budget_s=30.0, only="exploits").of(Severity.FATAL)
+    assert (finding.fault, finding.subject) == ("exploit_pays", "no machine")
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12))
 def test_kendall_is_symmetric_and_bounded_and_turns_with_the_order(pairs: list[tuple[int, int]]) -> None:
     xs, ys = [x for x, _ in pairs], [y for _, y in pairs]

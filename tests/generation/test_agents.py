@@ -27,7 +27,7 @@ _SCRIPT = """\
 #!{python} -IS
 import json, os, sys
 from pathlib import Path
-Path({log!r}).write_text(json.dumps([sys.argv[1:], sys.stdin.read(), os.getcwd(), sorted(os.environ)]))
+Path({log!r}).write_text(json.dumps([sys.argv[1:], sys.stdin.read(), os.getcwd(), dict(os.environ)]))
 {body}
 """
 
@@ -95,13 +95,13 @@ class Fake:
         self.path.chmod(self.path.stat().st_mode | stat.S_IXUSR)
 
     def agent(self, tool: Any = "claude", **changes: Any) -> CommandAgent:
-        environment = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": KEY}
+        environment = {"PATH": os.environ["PATH"], "PWD": "/elsewhere", "OLDPWD": "/before", "ANTHROPIC_API_KEY": KEY}
         return CommandAgent(tool=tool, environment=environment, executable=str(self.path), **changes)
 
     @property
-    def called(self) -> tuple[list[str], str, str, list[str]]:
-        arguments, given, folder, names = json.loads(self.log.read_text())
-        return arguments, given, folder, names
+    def called(self) -> tuple[list[str], str, str, dict[str, str]]:
+        arguments, given, folder, environment = json.loads(self.log.read_text())
+        return arguments, given, folder, environment
 
 
 def proposed(agent: CommandAgent, *, parent: Program | None = PARENT) -> Proposal:
@@ -122,12 +122,28 @@ def test_each_tool_gets_the_prompt_and_a_work_tree_and_its_cost_is_read(tool: st
     assert spent.cost_usd == (pytest.approx(PRICES[tool]) if PRICES[tool] is not None else None)
     assert spent.calls >= 1
     assert json.loads(found.raw)["said"] == "Halved the first number."
-    arguments, given, folder, names = fake.called
+    arguments, given, folder, environment = fake.called
     assert "some-model" in arguments
     assert "Improve it." in (given if TOOLS[tool].by_stdin else " ".join(arguments))
     assert not Path(folder).exists()
-    assert "ANTHROPIC_API_KEY" in names
-    assert not [name for name in names if name.startswith("THEKLA")]
+    assert set(TOOLS[tool].environment.items()) <= set(environment.items())
+    assert environment["PWD"] == folder, "opencode works in the folder that PWD names"
+    assert "OLDPWD" not in environment
+    assert "ANTHROPIC_API_KEY" in environment
+    assert not [name for name in environment if name.startswith("THEKLA")]
+
+
+def test_claude_and_opencode_are_kept_to_their_folder(tmp_path: Path) -> None:
+    fake = Fake(tmp_path, writing() + printing("claude"))
+    proposed(fake.agent("claude"))
+    arguments, _, _, _ = fake.called
+    assert "--allowedTools" not in arguments, "it would allow them everywhere"
+    assert arguments[arguments.index("--tools") + 1] == "Read,Edit,Write,Glob,Grep"
+    assert arguments[arguments.index("--permission-mode") + 1] == "acceptEdits"
+    fake = Fake(tmp_path, writing() + printing("opencode"))
+    proposed(fake.agent("opencode"))
+    may = json.loads(fake.called[3]["OPENCODE_PERMISSION"])
+    assert {may[what] for what in ("bash", "external_directory", "webfetch", "task")} == {"deny"}
 
 
 def test_a_flat_rate_costs_nothing_where_no_price_is_named(tmp_path: Path) -> None:
@@ -211,6 +227,14 @@ def test_an_agent_that_always_fails_stops_the_run_for_somebody_to_look(tmp_path:
     for _ in range(4):
         assert "not logged in" in proposed(agent).reason
     with pytest.raises(ProviderError, match=r"5 times in a row.*not logged in"):
+        proposed(agent)
+
+
+def test_an_agent_that_writes_elsewhere_is_not_paid_for_ever(tmp_path: Path) -> None:
+    agent = Fake(tmp_path, printing("claude")).agent()
+    for _ in range(4):
+        assert proposed(agent).reason == "the agent changed nothing"
+    with pytest.raises(ProviderError, match=r"5 times in a row.*changed nothing"):
         proposed(agent)
 
 

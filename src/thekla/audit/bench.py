@@ -254,6 +254,22 @@ class Bench:
         gains = [self.gain(self.trials(program)) for _, program in self.weak]
         return max((gain for gain in gains if gain is not None), default=None)
 
+    def beats_the_floor(self, program: Program, gain: float) -> bool:
+        """Whether a program that gains this on the sample gains more than the weak ones where scores count.
+
+        A sample of an early stage is only a filter, whose referee may be lenient: what looks good there is judged again
+        on a train instance, as a run would before it gave the program a score.
+        """
+        if self.floor is None or gain <= self.floor + self.margin:
+            return False
+        train = self.problem.instances[Split.TRAIN]
+        if self.sample[0] in train:
+            return True
+        counted = self.gain([self.trial(program, train[0], hasty=True)])
+        weak = [self.gain([self.trial(one, train[0])]) for _, one in self.weak]
+        floor = max((each for each in weak if each is not None), default=None)
+        return counted is not None and (floor is None or counted > floor + self.margin)
+
     def ceiling(self, instance: Instance) -> float | None:
         """The best gain of any program of the problem on one instance; None if all of them fail there.
 

@@ -78,7 +78,7 @@ def _at_most_the_floor(bench: Bench, programs: Mapping[str, Program], *, fault: 
     floor = bench.floor
     for name, program in programs.items():
         gain = bench.gain(bench.trials(program, hasty=True))
-        if gain is None or floor is None or gain <= floor + bench.margin:
+        if gain is None or floor is None or not bench.beats_the_floor(program, gain):
             continue
         yield Finding(
             fault=fault,

@@ -73,7 +73,7 @@ class CommandAgent:
                 f"it with: npm install -g {self._tool.package}; or name its path with executable, in a file of options"
             )
         self._executable = found
-        self._environment = dict(environment)
+        self._environment = {name: value for name, value in environment.items() if name != "OLDPWD"}
         self._redactor = Redactor(secrets_of(environment))
         self._model = model
         self._deadline_s = deadline_s
@@ -95,7 +95,7 @@ class CommandAgent:
         """What the agent leaves in the folder.
 
         Raises:
-            ProviderError: It failed several times in a row: the run stops, and can be resumed.
+            ProviderError: It gave no program several times in a row: the run stops, and can be resumed.
         """
         parent = ticket.parents[0].program if ticket.parents else None
         words = self._redactor(self.full_prompt(problem, ticket, prompt, seed=seed).text)
@@ -111,8 +111,9 @@ class CommandAgent:
         if spending.cost_usd is None and self._free:
             spending = replace(spending, cost_usd=0.0)
         if report.failed:
-            self._note_failure(report)
             program, reason = None, f"the agent failed: {visible(report.failed)[:500]}"
+        if program is None:
+            self._note_failure(reason)
         else:
             self._failures = 0
         return Proposal(
@@ -124,12 +125,12 @@ class CommandAgent:
             spending=spending,
         )
 
-    def _note_failure(self, report: Report) -> None:
+    def _note_failure(self, reason: str) -> None:
         self._failures += 1
         if self._failures >= _MOST_FAILURES:
             raise ProviderError(
-                f"the agent {self._name!r} failed {self._failures} times in a row, at last: "
-                f"{visible(report.failed)[:500]}; mend that and resume the run"
+                f"the agent {self._name!r} gave no program {self._failures} times in a row; the last time: {reason}; "
+                "mend that and resume the run"
             )
 
     async def _work(self, words: str, tree: Path) -> Report:
@@ -138,7 +139,7 @@ class CommandAgent:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", _TIED, str(os.getpid()), *command),
             cwd=tree,
-            env=self._environment,
+            env={**self._environment, **self._tool.environment, "PWD": str(tree)},  # opencode goes by PWD
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,14 +1,15 @@
 """How each agent is started without a terminal, and how it says what it did and what that cost.
 
-The flags and the forms of output are those of the tools' documentation at the versions named here. None of them was run
-for real against its provider; what was run is a scripted stand-in (tests/generation/test_agents.py).
+The flags and the forms of output are those of the tools' documentation at the versions named here. claude and opencode
+were run for real, with a scripted server in the place of their provider; the others are played by a stand-in
+(tests/generation/test_agents.py).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from thekla.core.run import Spending
@@ -38,6 +39,7 @@ class AgentTool:
         command: The command line after the executable, for a model (empty: the tool's own) and a prompt.
         by_stdin: Whether the prompt goes to stdin and not into the command line.
         read: Makes a report of what it printed.
+        environment: What is set for it beside the caller's own environment.
     """
 
     executable: str
@@ -46,12 +48,17 @@ class AgentTool:
     command: Callable[[str, str], Sequence[str]]
     by_stdin: bool
     read: Callable[[str], Report]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+# As claude: files of its work tree and nothing else. Without it there is a shell, and a step outside ends the session.
+_OPENCODE_MAY = {"bash": "deny", "webfetch": "deny", "task": "deny", "external_directory": "deny"}
 
 
 def _claude(model: str, prompt: str) -> list[str]:
-    # It may read and write its work tree; without a shell it has no way to anything else on the machine.
+    # It may read and write its work tree, and has no shell. `--allowedTools` would let it do so everywhere.
     chosen = ["--model", model] if model else []
-    tools = ["--permission-mode", "acceptEdits", "--allowedTools", "Read,Edit,Write,Glob,Grep"]
+    tools = ["--permission-mode", "acceptEdits", "--tools", "Read,Edit,Write,Glob,Grep"]
     return ["-p", "--output-format", "json", *tools, *chosen]
 
 
@@ -186,6 +193,7 @@ TOOLS: Mapping[str, AgentTool] = {
         command=_opencode,
         by_stdin=False,
         read=_read_opencode,
+        environment={"OPENCODE_PERMISSION": json.dumps(_OPENCODE_MAY)},
     ),
 }
 
