@@ -66,7 +66,7 @@ class RunOptions(BaseModel):
 
     problem: str
     suite: str = "default"
-    strategy: str = "islands"
+    strategy: str = "thekla"
     generator: str = "mutation"
     prompts: str = "brief"
     evaluations: Annotated[int, Field(ge=1)] | None = 200

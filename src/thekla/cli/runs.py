@@ -47,7 +47,7 @@ def run(
     ] = None,
     *,
     suite: Annotated[str | None, typer.Option(help="Suite of the problem.", show_default="default")] = None,
-    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="islands")] = None,
+    strategy: Annotated[str | None, typer.Option(help="What selects.", show_default="thekla")] = None,
     generator: Annotated[str | None, typer.Option(help="What proposes.", show_default="mutation")] = None,
     model: Annotated[
         str | None, typer.Option(help="A language model that proposes: provider:model, or https://host/v1#model.")
