@@ -251,8 +251,7 @@ class Bench:
     @cached_property
     def floor(self) -> float | None:
         """The best gain of the weak programs on the sample; None if all of them fail."""
-        gains = [self.gain(self.trials(program)) for _, program in self.weak]
-        return max((gain for gain in gains if gain is not None), default=None)
+        return self._best_weak(self.sample)
 
     def beats_the_floor(self, program: Program, gain: float) -> bool:
         """Whether a program that gains this on the sample gains more than the weak ones where scores count.
@@ -265,10 +264,12 @@ class Bench:
         train = self.problem.instances[Split.TRAIN]
         if self.sample[0] in train:
             return True
-        counted = self.gain([self.trial(program, train[0], hasty=True)])
-        weak = [self.gain([self.trial(one, train[0])]) for _, one in self.weak]
-        floor = max((each for each in weak if each is not None), default=None)
+        counted, floor = self.gain([self.trial(program, train[0], hasty=True)]), self._best_weak(train[:1])
         return counted is not None and (floor is None or counted > floor + self.margin)
+
+    def _best_weak(self, instances: Sequence[Instance]) -> float | None:
+        gains = [self.gain([self.trial(program, each) for each in instances]) for _, program in self.weak]
+        return max((gain for gain in gains if gain is not None), default=None)
 
     def ceiling(self, instance: Instance) -> float | None:
         """The best gain of any program of the problem on one instance; None if all of them fail there.

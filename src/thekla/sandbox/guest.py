@@ -63,7 +63,6 @@ class StrictGuest:
         self._guard = threading.RLock()
         self._counter: ProcessCounter | None = None
         self._counted: int | None = None
-        self._asked_for_count = False
 
     def call(self, name: str, *args: Value) -> Value:
         """The answer of a function of the interface.
@@ -140,8 +139,8 @@ class StrictGuest:
         None where the kernel counts none; the last count once the guest has ended.
         """
         with self._guard:
-            if not self._asked_for_count and self._usage is None:
-                self._asked_for_count, self._counter = True, ProcessCounter.open(self._forked.pid)
+            if self._counter is None and self._usage is None:
+                self._counter = ProcessCounter.open(self._forked.pid)
             if self._counter is not None:
                 self._counted = self._counter.read()
             return self._counted
