@@ -45,6 +45,7 @@ __all__ = [
     "build_strategy",
     "build_tuned_strategy",
     "components_of",
+    "problem_of",
     "real_clock",
     "started_of",
 ]
@@ -198,6 +199,11 @@ def started_of(
         order=options.order or problem.order,
         race=_race(problem, options),
     )
+
+
+def problem_of(package: ProblemPackage, started: Started) -> Problem:
+    """The problem under the objectives and constraints that a run asked for."""
+    return replace(package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order)
 
 
 def components_of(options: RunOptions) -> dict[str, Component]:

@@ -18,6 +18,7 @@ from thekla.assembly.build import (
     build_package,
     build_prompts,
     build_search,
+    problem_of,
     real_clock,
     started_of,
 )
@@ -32,7 +33,6 @@ from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
 from thekla.core.preference import by_preference
-from thekla.core.problem import Problem
 from thekla.core.program import Program
 from thekla.core.protocols import Backend, Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
@@ -209,11 +209,6 @@ def _models(started: Started, book: Book | None = None) -> Models:
     return Models(os.environ, caps=caps, book=book)
 
 
-def _problem(package: ProblemPackage, started: Started) -> Problem:
-    """The problem under the objectives and constraints that the run asked for."""
-    return replace(package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order)
-
-
 def _components(
     package: ProblemPackage,
     started: Started,
@@ -221,7 +216,7 @@ def _components(
     desk: Desk,
     recording: Sequence[RecordedAnswer] = (),
 ) -> tuple[Strategy, PromptBuilder, Generator]:
-    problem = _problem(package, started)
+    problem = problem_of(package, started)
     strategy, generator = build_search(
         started.components, problem, models, seed=started.seed, desk=desk, recording=recording
     )
@@ -255,7 +250,7 @@ def _go(
         tier=started.tier,
         objectives=started.objectives,
     )
-    problem = _problem(package, started)
+    problem = problem_of(package, started)
     parts = Parts(
         problem=problem,
         strategy=SteeredStrategy(strategy, helm),
