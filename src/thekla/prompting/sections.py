@@ -9,6 +9,7 @@ from thekla.core.problem import Function, Interface, Method, Problem, Vocabulary
 from thekla.core.program import Candidate
 from thekla.core.run import Section, Ticket
 from thekla.core.values import Data
+from thekla.prompting.example import example_call
 from thekla.prompting.history import Fold, first_line
 from thekla.prompting.tokens import estimate_tokens
 
@@ -62,7 +63,7 @@ def _documented(text: str, doc: str) -> str:
 
 
 def interface_section(interface: Interface) -> Section:
-    """The functions to define and the types that they meet, with units."""
+    """The functions to define and the types that they meet, with units and an example call."""
     lines = ["## Interface", "A program defines:", "```python"]
     lines += [_documented(f"def {_signature(one)}", one.doc) for one in interface.functions]
     lines += ["```", "It may use:", "```python"]
@@ -78,6 +79,8 @@ def interface_section(interface: Interface) -> Section:
         lines.append(f"It must not use, and is refused for: {', '.join(interface.forbidden)}.")
     if interface.wheels:
         lines.append(f"Imports besides the standard library: {', '.join(interface.wheels)}.")
+    if example := example_call(interface):
+        lines += ["A call may look like this, with values made up:", "```python", example, "```"]
     functions = [_signature(one) for one in interface.functions]
     return section("interface", "\n".join(lines), {"functions": functions, "names": dict(interface.names)})
 
