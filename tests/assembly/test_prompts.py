@@ -24,7 +24,9 @@ def silent(progress: object) -> None:
 
 
 def answer(number: int, body: Mapping[str, Any]) -> Reply:
-    """A program that the seed of the request decides."""
+    """A program that the seed of the request decides, and prose where edits are asked for."""
+    if "SEARCH" in body["messages"][-1]["content"]:
+        return Reply(text="One could try the third number.")
     drawn = 1 + int(str(body["seed"])) % 1000 / 100
     return Reply(text=f"A step.\n```python\ndef answer():\n    return [0.5, {drawn}, 10.0, 0.1, 2.0]\n```")
 
@@ -36,13 +38,13 @@ def tickets(path: Path) -> list[str]:
 
 
 def test_every_prompt_is_shown_as_it_was_sent(runs: Path) -> None:
-    """With a constraint of the user's own, two models that are asked in two forms, a note of people, and in a fork."""
+    """With a constraint of the user's own, a model that gives no program, a note of people, and in a fork."""
     with ModelServer(answer) as server:
-        ensemble = [server.entry(format=form, weight=1.0) for form in ("full", "edit")]
+        ensemble = [server.entry(format=form, role=role) for form, role in (("full", "refine"), ("edit", "leap"))]
         options: dict[str, Any] = {
             **{"problem": "toy", "generator": "rewrite", "strategy": "greedy", "sandbox": "trusted", "workers": 1},
-            **{"evaluations": 5, "in_flight": 1, "constraints": ("complexity<=900",)},
-            "arguments": {"generator": {"ensemble": ensemble}},
+            **{"evaluations": 5, "proposals": 7, "in_flight": 1, "constraints": ("complexity<=900",)},
+            "arguments": {"generator": {"ensemble": ensemble, "bandit": True, "repairs": 0}},
         }
         whole = run(RunOptions.model_validate(options), runs=runs, observer=silent)
         before = len(server.log)

@@ -175,7 +175,9 @@ def test_format_fits_model_and_program_and_falls_back(
 ) -> None:
     model = in_turn(GOOD)
     rewriter = Rewriter(models=FakeModels(m=model), ensemble=[{"model": "ollama:m", **entry}])
-    answers = Section(name="answers", text="", data={"recent": 12, "unusable": unusable})
+    counted = {f"{entry.get('role', 'refine')} m": {"recent": 12, "unusable": unusable}}
+    others = {"refine other": {"recent": 12, "unusable": 12}}  # say nothing of this model
+    answers = Section(name="answers", text="", data=counted | others)
     ticket = Ticket(id="t", parents=(Candidate(id=CandidateId("p"), program=parent),))
     asyncio.run(rewriter.propose(PROBLEM, ticket, Prompt(sections=(answers,)), seed=1))
     assert words in model.prompts[0].text

@@ -157,7 +157,23 @@ def test_what_was_tried_and_what_failed_is_told() -> None:
     assert "1 x crash: IndexError: empty" in text_of(prompt, "failures")
     heads = ["<<changes>>", "- latency = 8: by size", "- latency = 9: by age", "<<end of changes>>"]
     assert text_of(prompt, "siblings").splitlines()[1:] == heads
-    assert prompt.data("answers") == {"recent": 4, "unusable": 1}
+
+
+def test_answers_without_a_program_count_against_the_model_that_gave_them() -> None:
+    prose = Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message="prose only")
+    lost = [
+        Told(ticket=Ticket(id=f"n{n}"), candidate=None, outcome=prose, operator=f"refine {model} edit")
+        for n, model in enumerate(["fast", "deep", "fast"])
+    ]
+    prompt = ChatBuilder().build(PROBLEM, TICKET, [*HISTORY, *lost])
+    answers = cast("dict[str, dict[str, int]]", prompt.data("answers"))
+    assert {who: answers[who] for who in ("refine fast", "refine deep")} == {
+        "refine fast": {"recent": 2, "unusable": 2},
+        "refine deep": {"recent": 1, "unusable": 1},
+    }
+    credit = cast("dict[str, dict[str, float]]", prompt.data("credit"))
+    assert credit["refine fast"]["tried"] == pytest.approx(2.0, abs=0.02)
+    assert credit["refine fast"]["improved"] == 0.0
 
 
 def program_of(name: str, *lines: str) -> str:

@@ -9,7 +9,7 @@ from thekla.assembly.build import build_generator, build_package, build_prompts,
 from thekla.assembly.places import folder
 from thekla.core.errors import ConfigError, ProviderError
 from thekla.core.evaluation import Scored
-from thekla.core.journal import Asked, Started, Steered, ToldFact, payload_of, program_from_blob
+from thekla.core.journal import Answered, Asked, Started, Steered, ToldFact, payload_of, program_from_blob
 from thekla.core.problem import Problem
 from thekla.core.program import Candidate, CandidateId
 from thekla.core.protocols import ChatModel
@@ -39,6 +39,8 @@ def prompt(run: str, ticket: str, runs: Path | None) -> Prompt:
                 asked = history.ask(payload)
                 if asked.id == ticket:
                     return _built(asked, history, store)
+            elif isinstance(payload, Answered):
+                history.operator = payload.operator
             elif isinstance(payload, Steered):
                 history.steered = payload
             elif isinstance(payload, ToldFact):
@@ -83,6 +85,7 @@ class _History:
         self.tickets: dict[str, Ticket] = {}
         self.told: list[Told] = []
         self.steered = Steered()
+        self.operator = ""  # of the last answer, which is the one that is told next
 
     def start(self, started: Started) -> None:
         """Take in what the run was asked for."""
@@ -116,7 +119,9 @@ class _History:
         outcome = fact.outcome
         if isinstance(outcome, Scored) and self.problem is not None:
             outcome = _in_order(outcome, self.problem)
-        self.told.append(Told(ticket=self.tickets[fact.ticket], candidate=candidate, outcome=outcome))
+        operator = "" if candidate is not None else self.operator
+        ticket = self.tickets[fact.ticket]
+        self.told.append(Told(ticket=ticket, candidate=candidate, outcome=outcome, operator=operator))
 
 
 def _in_order(outcome: Scored, problem: Problem) -> Scored:

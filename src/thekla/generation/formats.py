@@ -37,11 +37,9 @@ _FORMATS: Mapping[str, str] = {
 def format_for(settings: ModelSettings, parent: Program, prompt: Prompt) -> str:
     """The form in which an answer is asked for: the model's own, or by the length of the program.
 
-    When half of a run's recent answers were no programs, edits fall back to whole programs.
+    When half of the model's recent answers were no programs, its edits fall back to whole programs.
     """
-    if not parent.text.strip():
-        return "full"
-    if _often_unusable(prompt):
+    if not parent.text.strip() or _often_unusable(settings, prompt):
         return "full"
     if settings.format != "auto":
         return settings.format
@@ -50,8 +48,9 @@ def format_for(settings: ModelSettings, parent: Program, prompt: Prompt) -> str:
     return "edit"
 
 
-def _often_unusable(prompt: Prompt) -> bool:
-    data = prompt.data("answers")
+def _often_unusable(settings: ModelSettings, prompt: Prompt) -> bool:
+    of_all = prompt.data("answers")
+    data = of_all.get(f"{settings.role} {settings.name}") if isinstance(of_all, Mapping) else None
     if not isinstance(data, Mapping):
         return False
     recent, unusable = data.get("recent"), data.get("unusable")

@@ -11,7 +11,7 @@ from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
 from thekla.core.run import IMPORT, SEED, Told
 
-__all__ = ["Credit", "Fold", "Setback", "error_class", "first_line", "head_of", "parts_of"]
+__all__ = ["Credit", "Fold", "Setback", "error_class", "first_line", "head_of", "parts_of", "who_made"]
 
 _HALF_LIFE = 200.0  # evaluations after which a success counts half
 _DECAY = 0.5 ** (1.0 / _HALF_LIFE)
@@ -65,6 +65,11 @@ def first_line(text: str) -> str:
     """The first line of a text, cut to 200 characters."""
     line = text.strip().split("\n", 1)[0].rstrip()
     return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE - 3]}..."
+
+
+def who_made(operator: str) -> str:
+    """The first two words of an operator: of a language model's answer its role and name."""
+    return " ".join(operator.split()[:2])
 
 
 def error_class(message: str) -> str:
@@ -138,7 +143,7 @@ class Fold:
         if gain is not None and (self.best_gain is None or gain > self.best_gain):
             self.best, self.best_gain, self.improved_at = told, gain, self.evaluations
         if told.ticket.operator not in (SEED, IMPORT):
-            operator = candidate.operator if candidate is not None else told.ticket.operator
+            operator = candidate.operator if candidate is not None else told.operator or told.ticket.operator
             self._remember(told, operator)
             self._credit(told, operator, gain)
         if candidate is not None:

@@ -10,7 +10,7 @@ from thekla.core.program import Candidate
 from thekla.core.run import Section, Ticket
 from thekla.core.values import Data
 from thekla.prompting.example import example_call
-from thekla.prompting.history import Fold, Setback, first_line
+from thekla.prompting.history import Fold, Setback, first_line, who_made
 from thekla.prompting.tokens import estimate_tokens
 
 __all__ = [
@@ -163,11 +163,11 @@ def operators_section(fold: Fold) -> Section:
 
 
 def credit_section(fold: Fold) -> Section:
-    """What each kind of answer has earned, by the first two words of its operator: data for generators, no text."""
+    """What each kind of answer has earned, by who made it: data for generators, no text."""
     earned: dict[str, tuple[float, float]] = {}
     for name, credit in fold.credit.items():
         tried, improved, _, _ = credit.at(fold.evaluations)
-        who = " ".join(name.split()[:2])
+        who = who_made(name)
         before = earned.get(who, (0.0, 0.0))
         earned[who] = before[0] + tried, before[1] + improved
     data: dict[str, Data] = {
