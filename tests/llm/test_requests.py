@@ -14,7 +14,7 @@ from thekla.core.errors import ConfigError
 from thekla.core.protocols import ChatModel
 from thekla.core.run import Completion, Prompt, Section
 from thekla.llm import Caps, FaultKind, ModelFault, Models, ModelSettings, Patience, settings_of, within
-from thekla.llm.faults import cleaned, retry_after_s
+from thekla.llm.faults import TOO_LONG, cleaned, fault_of_status, retry_after_s
 from thekla.testing.model_server import FAULTS, ModelServer, Reply, Script
 from thekla.testing.models import ChatModelConformance
 
@@ -251,6 +251,25 @@ def test_a_prompt_that_is_too_long_is_no_refused_parameter() -> None:
     assert isinstance(fault, ModelFault)
     assert fault.kind is FaultKind.REQUEST
     assert len(server.log) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "too_long"),
+    [
+        (400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens", True),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", True),
+        (400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", True),
+        (400, "request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it", True),
+        (413, "Payload", True),
+        (400, "messages: at least one message is required", False),
+        (400, "this prompt is against our rules", False),
+        (400, "max_tokens: 128000 > 64000, which is the maximum allowed number of output tokens", False),
+        (429, "too many tokens per minute: the limit is 30000 tokens", False),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_from_other_refusals(status: int, words: str, too_long: bool) -> None:
+    fault = fault_of_status(status, words, model="m", sent=frozenset({"max_tokens", "temperature"}))
+    assert (fault.detail == TOO_LONG) == too_long
 
 
 def test_keys_and_control_characters_of_a_provider_are_not_repeated() -> None:

@@ -271,7 +271,7 @@ def _prompts(
 
 def _asked(member: ModelSettings, ticket: Ticket, prompts: Sequence[Prompt], problem: Problem) -> Range:
     """Tokens of a request: the shortest prompt, their mean over the run, and the longest with a longer program."""
-    closing = answer_section(_form(member, ticket, prompts[0]), problem).tokens
+    closing = answer_section(_form(member, ticket, prompts[0]), problem, role=member.role).tokens
     lengths = [prompt.tokens + closing for prompt in prompts]
     parent = ticket.parents[0].program.text if ticket.parents else ""
     mean = (lengths[0] + 4 * lengths[1] + lengths[2]) / 6  # Simpson's rule
