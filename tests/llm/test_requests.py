@@ -381,6 +381,44 @@ def test_native_interfaces_speak_their_own_protocol() -> None:
     ]
 
 
+@pytest.mark.slow  # the providers' libraries take seconds to import
+@pytest.mark.parametrize("name", ["anthropic:claude-sonnet-4-5", "gemini:gemini-2.5-flash"])
+def test_native_interfaces_send_a_failing_request_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Their libraries would repeat it by themselves, and then each of ours is several."""
+    httpx2 = pytest.importorskip("httpx2")
+    pytest.importorskip("pydantic_ai", reason="the extra llm is not installed")
+    from thekla.llm.native import NativeModel
+
+    seen: list[Any] = []
+
+    async def asked(status: int, words: str) -> ModelFault:
+        def reply(request: Any) -> Any:
+            seen.append(request)
+            return httpx2.Response(status, json={"error": {"message": words}})
+
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(reply), timeout=60.0) as client:
+            model = NativeModel(ModelSettings(model=name), client=lambda: client, key="secret")
+            with pytest.raises(ModelFault) as caught:
+                await model.complete(PROMPT, max_tokens=10, temperature=0.5, seed=None)
+        return caught.value
+
+    kinds = {
+        429: FaultKind.BUSY,
+        529: FaultKind.BUSY,
+        500: FaultKind.SERVER,
+        401: FaultKind.ACCESS,
+        422: FaultKind.REQUEST,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the providers' libraries
+        found = {status: asyncio.run(asked(status, "no")).kind for status in kinds}
+        assert found == kinds
+        assert len(seen) == len(kinds)
+        refused = asyncio.run(asked(400, "temperature is not supported by this model"))
+    assert (refused.kind, refused.detail, len(seen)) == (FaultKind.PARAMETER, "temperature", len(kinds) + 1)
+    assert "refuses temperature; it is left out" in caplog.text
+
+
 def test_settings_that_cannot_be_are_named() -> None:
     for entry, words in (
         ({"model": "gpt-5.2"}, "provider:model"),
