@@ -24,6 +24,7 @@ from thekla.core.run import Prompt, Proposal, Section, Spending, Ticket
 from thekla.core.visible import visible
 from thekla.generation.agents.pricing import cost_of
 from thekla.generation.agents.tools import TOOLS, Report
+from thekla.llm import remaining_s
 from thekla.prompting import estimate_tokens
 
 __all__ = ["CommandAgent"]
@@ -157,12 +158,13 @@ class CommandAgent:
             start_new_session=True,
         )
         given = words.encode() if self._tool.by_stdin else b""
+        limit_s = min(self._deadline_s, remaining_s())
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(limit_s):
                 out, errors = await _converse(process, given)
         except TimeoutError:
             spending = Spending(cost_usd=None)
-            return Report(said="", spending=spending, failed=f"it had not ended after {self._deadline_s:g} s")
+            return Report(said="", spending=spending, failed=f"it had not ended after {limit_s:g} s")
         finally:
             await _end(process)
         report = self._tool.read(self._redactor(out))
