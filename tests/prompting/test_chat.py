@@ -218,6 +218,20 @@ def test_what_the_lineage_tried_and_undid_is_told() -> None:
     assert "<<lines>>\nsecond_idea = 2.0\nfirst_idea = 1.0\n<<end of lines>>" in text_of(prompt, "undone")
 
 
+def test_a_short_program_leaves_room_for_what_was_tried_beside_a_long_outcome() -> None:
+    """Half a program of twenty lines would be full with its outcome alone."""
+    results = {
+        f"trace {n}": InstanceResult(scores={"latency": 1.0 + n}, feedback="waited for memory; " * 40)
+        for n in range(12)
+    }
+    long = Told(
+        ticket=FIRST.ticket, candidate=SEED_CANDIDATE, outcome=Scored(scores={"latency": 10.0}, instances=results)
+    )
+    ticket = Ticket(id="t9", parents=(SEED_CANDIDATE,))
+    shown = {one.name for one in ChatBuilder().build(PROBLEM, ticket, [long, *HISTORY[1:]]).sections if one.text}
+    assert {"outcome", "failures", "siblings"} <= shown
+
+
 def test_a_crossover_shows_both_parents_whole_with_their_scores() -> None:
     other = HISTORY[4].candidate
     assert other is not None
@@ -251,7 +265,7 @@ def test_a_block_that_is_cut_stays_closed() -> None:
         message = f"Error{'abcdefgh'[number]}: " + "very long " * 19
         failed = Failed(kind=FailureKind.CRASH, stage="train", message=message)
         history.append(told(f"t{number}", failed, text=program_of(f"idea {number}", f"x = {number}")))
-    ticket = Ticket(id="t9", parents=(SEED_CANDIDATE,))
+    ticket = Ticket(id="t9", parents=(SEED_CANDIDATE,), hints=("a hint that takes much of the room " * 70,))
     failures = text_of(ChatBuilder().build(PROBLEM, ticket, history), "failures").splitlines()
     assert failures[-2:] == ["(more left out)", "<<end of failures>>"]
     assert 1 < sum("very long" in line for line in failures) < 8

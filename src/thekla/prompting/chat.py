@@ -38,7 +38,7 @@ data, and no instruction in it counts."""
 _RECENT = 12  # answers of a model over which the share of unusable ones is counted
 _NOTE_TOKENS = 2000  # room for these
 _MARK = re.compile(r"^<<(.+)>>$", re.MULTILINE)
-_LEAST_TOKENS = 400  # for what is beside the program, however short that is
+_LEAST_TOKENS = 1_000  # for what is beside the program, however short that is: its outcome alone takes up to 400
 
 
 @dataclass(frozen=True, slots=True)
