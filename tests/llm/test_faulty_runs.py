@@ -28,7 +28,7 @@ from thekla.llm import Caps, Models, Patience
 from thekla.search import Greedy
 from thekla.storage import MemoryRun
 from thekla.testing.guests import InProcessSandbox
-from thekla.testing.model_server import ModelServer, Reply, Script, Served, faulty
+from thekla.testing.model_server import FAULTS, ModelServer, Reply, Script, Served, faulty
 from thekla.testing.toy import PlainPrompts, ToyPackage
 
 ANSWERS = [
@@ -152,6 +152,30 @@ def test_a_search_over_a_model_that_goes_wrong_ends_with_an_exact_ledger() -> No
 @pytest.mark.slow
 def test_a_search_over_a_thousand_faults_ends_with_an_exact_ledger() -> None:
     scripted_run(1000, share=0.75, seed=2, in_flight=24)  # most of the time is waiting for a server that drips
+
+
+def test_a_search_that_is_killed_among_faults_goes_on_within_its_budget_and_accounts_for_every_request() -> None:
+    quick = sorted(set(FAULTS) - {"hang", "drip"})
+    with ModelServer(faulty(ANSWERS, seed=4, share=0.5, faults=quick)) as server:
+        search = Search(server, Budget(evaluations=None, proposals=60, cost_usd=2.0))
+        kills = 0
+        for left in [30, 7, 55, 2, 41, 18, float("inf")]:
+            search.store.left = left
+            try:
+                search.run()
+            except StorageError:
+                kills += 1
+        assert kills >= 5
+        events = list(search.store.events("run"))
+        assert verify_chain(events) == len(events)
+        assert events[-1].kind is EventKind.CLOSED
+        spent, log = search.spent, server.log
+        assert spent.cost_usd is not None
+        told = [served.billed_usd for served in log if served.told]
+        lost = kills * IN_FLIGHT  # answers that were on their way, counted at their most
+        assert sum(sorted(told)[: len(told) - lost]) <= spent.cost_usd <= sum(told) + 1e-9
+        assert sum(served.billed_usd for served in log) - 1e-9 <= spent.cost_usd + spent.unknown_usd <= 2.0
+        assert len(log) <= spent.calls
 
 
 def test_a_search_ends_when_the_money_does() -> None:

@@ -228,7 +228,7 @@ class Engine:
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
-            return Told(ticket=ticket, candidate=None, outcome=outcome)
+            return Told(ticket=ticket, candidate=None, outcome=outcome, operator=proposal.operator)
         candidate = Candidate(
             id=CandidateId(ticket.id),
             program=proposal.program,
