@@ -81,6 +81,18 @@ def test_broken_problem_is_not_searched_unless_told(tmp_path: Path) -> None:
     assert assembly.run(forced, runs=runs, observer=silent).finished
 
 
+@pytest.mark.slow
+def test_referee_whose_score_hangs_on_the_order_of_a_set_is_unfit(tmp_path: Path) -> None:
+    evaluator = made(tmp_path / "unordered") / "evaluator.py"
+    text = evaluator.read_text()
+    score = "score=jobs.least_s / load_s[last],"
+    assert score in text
+    first = "next(iter({str(each) for each in range(1000)}))"
+    evaluator.write_text(text.replace(score, f"score=jobs.least_s / load_s[last] - 1e-6 * float({first}),"))
+    report = assembly.audit(str(evaluator.parent), budget_s=300.0, quick=True)
+    assert [finding.fault for finding in report.of(Severity.FATAL)] == ["process_decides_score"]
+
+
 def test_new_problem_overwrites_nothing_and_has_a_sensible_name(tmp_path: Path) -> None:
     folder = made(tmp_path / "once")
     with pytest.raises(ConfigError, match="exists"):

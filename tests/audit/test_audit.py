@@ -14,17 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thekla.audit import CHECKS, AuditReport, Severity, audit
+from thekla.audit import CHECKS, AuditReport, Elsewhere, Severity, audit
 from thekla.audit.checks.stages import kendall
 from thekla.audit.page import render_audit
 from thekla.audit.tree import traits
 from thekla.core.codec import decode, encode
 from thekla.core.errors import MissingExtraError
-from thekla.core.evaluation import InstanceResult
+from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult
 from thekla.core.problem import Instance, Problem, ProblemRef, Role, Split, Stage
 from thekla.core.program import Program
 from thekla.core.protocols import Guest, Sandbox
 from thekla.core.values import Array, Value
+from thekla.evaluation.judging import judge_job
 from thekla.sandbox import StrictSandbox, TrustedSandbox
 
 from .scheduling import BROKEN, LONGEST, TURNS, Sound, variants
@@ -42,13 +43,20 @@ def sandbox() -> Iterator[StrictSandbox]:
 
 
 def audited(
-    package: Sound, sandbox: Sandbox, *, quick: bool = False, budget_s: float = 300.0, only: str = ""
+    package: Sound,
+    sandbox: Sandbox,
+    *,
+    quick: bool = False,
+    budget_s: float = 300.0,
+    only: str = "",
+    elsewhere: Elsewhere | None = None,
 ) -> AuditReport:
     return audit(
         package,
         reference=ProblemRef(name="scheduling", suite="default"),
         sandbox=sandbox,
         mutate=variants,
+        elsewhere=elsewhere,
         budget_s=budget_s,
         quick=quick,
         checks={only: CHECKS[only]} if only else CHECKS,
@@ -68,6 +76,27 @@ def test_planted_fault_is_found_by_its_check(broken: type[Sound], sandbox: Stric
     assert [finding.fault for finding in report.of(Severity.FATAL)][:1] == [broken.fault]
     assert report.verdict == "unfit"
     assert all(finding.remedy for finding in report.of(Severity.FATAL))
+
+
+class OrderOfASet(Sound):
+    """The score hangs on which of two texts a set of them gives first, which the process's hash seed decides."""
+
+    def __init__(self, hash_seed: int) -> None:
+        self._first = hash_seed % 2
+
+    def points(self, guest: Guest, sizes: Sequence[float]) -> float:
+        return super().points(guest, sizes) - self._first
+
+
+@pytest.mark.parametrize(("hash_seed", "faults"), [(0, []), (1, ["process_decides_score"])])
+def test_a_referee_that_judges_otherwise_in_another_process_is_found(
+    hash_seed: int, faults: list[str], sandbox: StrictSandbox
+) -> None:
+    def elsewhere(job: EvaluationJob) -> EvaluationDone:
+        return judge_job(OrderOfASet(hash_seed), sandbox, job)
+
+    report = audited(OrderOfASet(0), sandbox, only="twins", elsewhere=elsewhere)
+    assert [finding.fault for finding in report.of(Severity.FATAL)] == faults
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 from thekla.audit.bench import Bench, Trial
 from thekla.audit.findings import Finding, Severity
 from thekla.audit.guests import Call
+from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance
 from thekla.core.program import Program
 from thekla.core.protocols import Invariant
@@ -40,7 +41,9 @@ def twins_agree(bench: Bench) -> Iterator[Finding]:
     paused = bench.trial(seed, instance, meddler=_pausing, again=True)
     if not _agree(bench, bench.trial(seed, instance), paused):
         yield _wall_clock(bench, bench.trial(seed, instance), paused)
-    elif touched:
+        return
+    yield from _moved_by_another_process(bench)
+    if touched:
         yield Finding(
             fault="shared_random_stream",
             severity=Severity.WARNING,
@@ -59,6 +62,29 @@ def _first_difference(bench: Bench) -> tuple[Trial, Trial] | None:
                 if not _agree(bench, first, twin):
                     return first, twin
     return None
+
+
+def _moved_by_another_process(bench: Bench) -> Iterator[Finding]:
+    """Whether the referee judges otherwise in a process with another hash seed; guests have theirs in either."""
+    seed = bench.problem.seeds[0]
+    for instance in bench.sample:
+        here, there = bench.trial(seed, instance).result, bench.elsewhere(seed, instance)
+        if there is None:
+            return
+        if here.scores != there.scores:
+            yield Finding(
+                fault="process_decides_score",
+                severity=Severity.FATAL,
+                message=f"on {instance.id} the referee gives the same program {_told(bench, here)} in this process and "
+                f"{_told(bench, there)} in another one with another hash seed",
+                remedy="let no score hang on the order of a set, on hash() or id(), nor on what else a process has of "
+                "its own: sort, or use lists and dictionaries",
+            )
+            return
+
+
+def _told(bench: Bench, result: InstanceResult) -> str:
+    return result.fault.message if result.fault is not None else repr(result.scores.get(bench.objective.name))
 
 
 def _explained(bench: Bench, first: Trial, twin: Trial) -> Finding:
