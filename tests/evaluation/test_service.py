@@ -265,10 +265,12 @@ def test_another_evaluator_program_instance_seed_or_limit_is_another_evaluation(
         toy_job(instance=1),
         replace(job, seed=1),
         replace(job, limits=replace(job.limits, cpu_s=1.0)),
+        replace(job, limits=replace(job.limits, threads=2)),
+        replace(job, twin=True),
     ]
     keys = {EvaluationCache(MemoryRun(), evaluator_digest=digest, tier="strict").key(job) for digest in ("a", "b")}
     keys |= {EvaluationCache(MemoryRun(), evaluator_digest="a", tier="strict").key(other) for other in others}
-    assert len(keys) == 6
+    assert len(keys) == 8
     assert replace(job, stage="validation").key("a") == job.key("a")
 
 

@@ -251,7 +251,10 @@ class EvaluationJob:
             "seed": self.seed,
             "limits": [limits.wall_s, limits.cpu_s, limits.memory_mb, limits.frame_kib],
         }
-        return digest_of({**content, "twin": True} if self.twin else content)
+        unusual: dict[str, Data] = {"twin": True} if self.twin else {}
+        if limits.threads > 1:
+            unusual["threads"] = limits.threads
+        return digest_of({**content, **unusual})
 
 
 @dataclass(frozen=True, kw_only=True)
