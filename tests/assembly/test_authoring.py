@@ -72,6 +72,16 @@ def test_folder_is_searched_by_its_path_and_its_verdict_is_kept(tmp_path: Path) 
     assert [each.stat().st_mtime_ns for each in (runs / AUDITS).iterdir()] == [written]
 
 
+def test_quick_audit_that_runs_out_of_time_says_so_and_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("thekla.assembly.auditing._QUICK_S", 0.0)
+    reference = options(made(tmp_path / "slow")).reference
+    require_fit(build_package(reference), reference, tier="strict", cache=tmp_path / AUDITS)
+    assert "left out: seeds, twins" in caplog.text
+    assert not (tmp_path / AUDITS).exists()
+
+
 def test_broken_problem_is_not_searched_unless_told(tmp_path: Path) -> None:
     folder, runs = broken(tmp_path / "careless"), tmp_path / "runs"
     with pytest.raises(ProblemError, match=r"skipped_failures.*--unaudited"):

@@ -33,6 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 AUDITS = "audits"
 """Folder beside the run files in which verdicts are kept."""
 
+_RULES = 2  # raised when the quick checks find more than before, so that older verdicts are not believed
 _QUICK_S = 60.0  # what a quick audit may take before its rest is skipped; it takes a few seconds
 
 
@@ -149,7 +150,8 @@ def require_fit(package: ProblemPackage, reference: ProblemRef, *, tier: str, ca
     """Refuse a problem that fails the quick audit.
 
     What comes with Thekla is audited by its tests and is not audited again. The verdict on anything else is
-    kept by what decides it: evaluator digest, suite, arguments, programs and tier.
+    kept by what decides it: evaluator digest, suite, arguments, programs and tier. An audit that ran out of time is
+    not kept, and what it left out is logged as a warning.
 
     Raises:
         ProblemError: The problem has a fatal fault; the message names each, and what to do.
@@ -162,7 +164,16 @@ def require_fit(package: ProblemPackage, reference: ProblemRef, *, tier: str, ca
     if report is None:
         _LOGGER.info("auditing %s before its first run", package.problem.name)
         report = _audited(package, reference, tier=tier, budget_s=_QUICK_S, quick=True)
-        _keep(report, path)
+        missed = [check.check for check in report.checks if check.skipped]
+        if missed:
+            _LOGGER.warning(
+                "the quick audit of %s took more than its %g s and left out: %s; have them made by `thekla audit`",
+                package.problem.name,
+                _QUICK_S,
+                ", ".join(missed),
+            )
+        else:
+            _keep(report, path)
     faults = [f"{one.fault}: {one.message}" for one in report.of(Severity.FATAL)]
     if faults:
         raise ProblemError(
@@ -184,6 +195,7 @@ def _key(package: ProblemPackage, reference: ProblemRef, tier: str) -> str:
             "problem": encode(reference),
             "programs": [program.id for program in programs],
             "tier": tier,
+            "rules": _RULES,
         }
     )
 
