@@ -30,9 +30,12 @@ from thekla.sandbox import StrictSandbox, TrustedSandbox
 
 from .scheduling import BROKEN, LONGEST, TURNS, Sound, variants
 
-# Faults that come with another one: what is constant is also no better than nothing, whoever claims it.
+# Faults that come with another one: what is constant is also no better than nothing, whoever claims it, and what hangs
+# on a clock or on a stream that others draw from does not follow from decisions.
 ALSO = {
     "constant_score": {"idle_state_of_the_art"},
+    "shared_random_stream": {"score_beyond_decisions"},
+    "wall_clock_score": {"score_beyond_decisions"},
 }
 
 
@@ -97,6 +100,20 @@ def test_a_referee_that_judges_otherwise_in_another_process_is_found(
 
     report = audited(OrderOfASet(0), sandbox, only="twins", elsewhere=elsewhere)
     assert [finding.fault for finding in report.of(Severity.FATAL)] == faults
+
+
+class LooksAtTheGuest(Sound):
+    """The score is charged for what the guest had used, which no decision says."""
+
+    def points(self, guest: Guest, sizes: Sequence[float]) -> float:
+        return super().points(guest, sizes) - guest.usage.wall_s
+
+
+@pytest.mark.parametrize(("package", "faults"), [(Sound(), []), (LooksAtTheGuest(), ["score_beyond_decisions"])])
+def test_a_score_of_more_than_decisions_is_found(package: Sound, faults: list[str], sandbox: StrictSandbox) -> None:
+    report = audited(package, sandbox, only="replay")
+    assert [finding.fault for finding in report.of(Severity.FATAL)] == faults
+    assert [finding.fault for finding in report.of(Severity.INFO)] == ([] if faults else ["replay_cost"])
 
 
 @pytest.mark.slow

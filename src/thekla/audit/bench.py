@@ -27,6 +27,7 @@ from thekla.core.problem import Baseline, Instance, Objective, Problem, ProblemR
 from thekla.core.program import Program
 from thekla.core.protocols import PairedReferee, ProblemPackage, Sandbox
 from thekla.evaluation.judging import judge_job
+from thekla.evaluation.replaying import Replay, replay_job
 
 __all__ = ["Bench", "Elsewhere", "Mutate", "OutOfTime", "Trial"]
 
@@ -181,6 +182,17 @@ class Bench:
             raise OutOfTime
         self.evaluations += 1
         return self._elsewhere(self._job(program, instance, 0, self.package.limits)).result
+
+    def replay(self, program: Program, instance: Instance) -> Replay:
+        """The program on the instance, and again from the record of its decisions.
+
+        Raises:
+            OutOfTime: The budget is used up.
+        """
+        if self._clock() >= self._deadline_s:
+            raise OutOfTime
+        self.evaluations += 2
+        return replay_job(self.package, self._sandbox, self._job(program, instance, 0, self.package.limits))
 
     def _job(self, program: Program, instance: Instance, seed: int, limits: Limits) -> EvaluationJob:
         return EvaluationJob(

@@ -16,8 +16,9 @@ from thekla.core.problem import Instance
 from thekla.core.program import Program
 from thekla.core.protocols import Invariant
 from thekla.core.values import Value
+from thekla.core.visible import number
 
-__all__ = ["declared_variants_score_alike", "twins_agree"]
+__all__ = ["decisions_make_the_score", "declared_variants_score_alike", "twins_agree"]
 
 _PAUSE_S = 0.05  # in each of the first calls; far above what the clock of a busy machine does by itself
 _PAUSED_CALLS = 6
@@ -163,6 +164,33 @@ def _timed(bench: Bench) -> Iterator[Finding]:
         remedy="let a race take more turns" if share > 0.1 else "",
         evidence={"share": share},
     )
+
+
+def decisions_make_the_score(bench: Bench) -> Iterator[Finding]:
+    """A score follows from the decisions alone: judged again from their record, without the program, it is the same."""
+    if bench.timed:
+        return
+    for seed in bench.problem.seeds[:2]:
+        replay = bench.replay(seed, bench.sample[0])
+        if replay.result.fault is not None:
+            continue
+        if replay.difference:
+            yield Finding(
+                fault="score_beyond_decisions",
+                severity=Severity.FATAL,
+                message=f"judged again from the record of {replay.decisions} decisions, {replay.difference}",
+                remedy="score what a program answers, and nothing else of its guest: not its usage, not the moment of "
+                "an answer; and keep nothing between judgements",
+            )
+            return
+        yield Finding(
+            fault="replay_cost",
+            severity=Severity.INFO,
+            message=f"the score follows from {replay.decisions:,} decisions, without the program; judging those takes "
+            f"{number(replay.replay_cpu_s / max(replay.cpu_s, 1e-9), digits=2)} of the CPU time of the evaluation",
+            evidence={"decisions": replay.decisions, "cpu_s": replay.cpu_s, "replay_cpu_s": replay.replay_cpu_s},
+        )
+        return
 
 
 def declared_variants_score_alike(bench: Bench) -> Iterator[Finding]:
