@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thekla.audit import CHECKS, AuditReport, Elsewhere, Severity, audit
+from thekla.audit.checks.answers import _KEPT, _shortened
 from thekla.audit.checks.stages import kendall
 from thekla.audit.page import render_audit
 from thekla.audit.tree import traits
@@ -28,7 +29,7 @@ from thekla.core.values import Array, Value
 from thekla.evaluation.judging import judge_job
 from thekla.sandbox import StrictSandbox, TrustedSandbox
 
-from .scheduling import BROKEN, LONGEST, TURNS, Sound, variants
+from .scheduling import BROKEN, LONGEST, MACHINES, TURNS, Invalid, Sound, variants
 
 # Faults that come with another one: what is constant is also no better than nothing, whoever claims it, and what hangs
 # on a clock or on a stream that others draw from does not follow from decisions.
@@ -100,6 +101,48 @@ def test_a_referee_that_judges_otherwise_in_another_process_is_found(
 
     report = audited(OrderOfASet(0), sandbox, only="twins", elsewhere=elsewhere)
     assert [finding.fault for finding in report.of(Severity.FATAL)] == faults
+
+
+class UnchargedOmissions(Sound):
+    """Jobs that an answer leaves out, or puts nowhere, are not charged; half of a weak answer is still no good one."""
+
+    def checked(self, answer: Value, count: int) -> list[int]:
+        if not isinstance(answer, list) or not answer or len(answer) > count:
+            raise Invalid("expected the numbers of machines")
+        done = super().checked([0 if each is None else each for each in answer], len(answer))
+        placed = [MACHINES if each is None else machine for each, machine in zip(answer, done, strict=True)]
+        return [*placed, *[MACHINES] * (count - len(answer))]
+
+    def share(self, sizes: Sequence[float], chosen: Sequence[int]) -> float:
+        load = [1e-9] * (MACHINES + 1)  # the last takes what is left out
+        for size, machine in zip(sizes, chosen, strict=True):
+            load[machine] += size
+        return 100.0 * max(sum(sizes) / MACHINES, max(sizes)) / max(load[:MACHINES])
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {}
+
+
+def test_omissions_that_pay_for_the_best_answer_only_are_found(sandbox: StrictSandbox) -> None:
+    (finding,) = audited(UnchargedOmissions(), sandbox, only="omissions").of(Severity.FATAL)
+    assert (finding.fault, finding.message.partition(" whose")[0]) == ("partial_answers_pay", "the best rung")
+    assert not audited(Sound(), sandbox, only="omissions").checks[0].findings
+
+
+@given(
+    count=st.integers(2, 9),
+    kept=st.sampled_from(sorted(_KEPT)),
+)
+def test_every_way_to_leave_out_leaves_out(count: int, kept: str) -> None:
+    whole: Value = {"plan": list(range(count)), "by_name": {f"k{each}": each for each in range(count)}, "note": "x"}
+    cut = _shortened(whole, _KEPT[kept])
+    assert isinstance(cut, dict)
+    plan, by_name = cut["plan"], cut["by_name"]
+    assert isinstance(plan, list)
+    assert isinstance(by_name, dict)
+    assert len([each for each in plan if each is not None]) < count
+    assert set(by_name.items()) < {(f"k{each}", each) for each in range(count)}
+    assert cut["note"] == "x"
 
 
 class LooksAtTheGuest(Sound):

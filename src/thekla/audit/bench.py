@@ -306,14 +306,24 @@ class Bench:
         return max((gain for gain in gains if gain is not None), default=None)
 
     def ceiling(self, instance: Instance) -> float | None:
-        """The best gain of any program of the problem on one instance; None if all of them fail there.
+        """The best gain of any program of the problem on one instance; None if all of them fail there."""
+        best = self.strongest(instance)
+        score = best.score(self.objective) if best is not None else None
+        return None if score is None else self.objective.gain(score)
+
+    def strongest(self, instance: Instance) -> Trial | None:
+        """The best of the problem's programs on one instance; None if all of them fail there.
 
         Slow rungs are given up: what they would add is not worth their time, in this and in a candidate.
         """
         rungs = [rung.program for rung in self.package.baselines if rung.program is not None]
-        tried = (self.trial(program, instance, hasty=True) for program in [*rungs, *self.problem.seeds])
-        scores = [score for score in (trial.score(self.objective) for trial in tried) if score is not None]
-        return max(map(self.objective.gain, scores), default=None)
+        tried = [self.trial(program, instance, hasty=True) for program in [*rungs, *self.problem.seeds]]
+        gains = {
+            place: self.objective.gain(score)
+            for place, trial in enumerate(tried)
+            if (score := trial.score(self.objective)) is not None
+        }
+        return tried[max(gains, key=gains.__getitem__)] if gains else None
 
     def bound(self, instance: Instance) -> float | None:
         """The proven bound on the instance, as a score; None if there is none.
