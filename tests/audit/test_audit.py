@@ -129,6 +129,43 @@ def test_omissions_that_pay_for_the_best_answer_only_are_found(sandbox: StrictSa
     assert not audited(Sound(), sandbox, only="omissions").checks[0].findings
 
 
+SHORTEST = "def assign(sizes, machines):\n    return sorted(range(len(sizes)), key=sizes.__getitem__)\n"
+
+
+class RepeatedItems(Sound):
+    """An order of jobs in which one may stand again and again; the first and the last job are long."""
+
+    seeds = ("def assign(sizes, machines):\n    return list(range(len(sizes)))\n",)
+    rungs: ClassVar[Mapping[str, tuple[Role, str]]] = {"shortest": ("rule", SHORTEST)}
+
+    def sizes(self, name: str) -> list[float]:
+        return [50.0, *super().sizes(name), 60.0]
+
+    def checked(self, answer: Value, count: int) -> list[int]:
+        if not isinstance(answer, list) or len(answer) != count:
+            raise Invalid("expected all jobs in an order")
+        chosen = [each for each in answer if type(each) is int and 0 <= each < count]
+        if len(chosen) != count:
+            raise Invalid("there is no such job")
+        return chosen
+
+    def share(self, sizes: Sequence[float], chosen: Sequence[int]) -> float:
+        return 100.0 * self.waits(sorted(sizes)) / self.waits([sizes[each] for each in chosen])
+
+    @staticmethod
+    def waits(sizes: Sequence[float]) -> float:
+        return sum(itertools.accumulate(sizes))
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {}
+
+
+def test_items_that_stand_twice_in_the_place_of_others_are_found(sandbox: StrictSandbox) -> None:
+    (finding,) = audited(RepeatedItems(), sandbox, only="omissions").of(Severity.FATAL)
+    assert finding.fault == "partial_answers_pay"
+    assert "(the first one twice)" in finding.message
+
+
 @given(
     count=st.integers(2, 9),
     kept=st.sampled_from(sorted(_KEPT)),
@@ -140,7 +177,7 @@ def test_every_way_to_leave_out_leaves_out(count: int, kept: str) -> None:
     plan, by_name = cut["plan"], cut["by_name"]
     assert isinstance(plan, list)
     assert isinstance(by_name, dict)
-    assert len([each for each in plan if each is not None]) < count
+    assert len({each for each in plan if isinstance(each, int)}) < count
     assert set(by_name.items()) < {(f"k{each}", each) for each in range(count)}
     assert cut["note"] == "x"
 
