@@ -259,9 +259,14 @@ class EvaluationJob:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationDone:
-    """The end of a job: its result, what it used, and the sandbox tier that held."""
+    """The end of a job: its result, what it used, and the sandbox tier that held.
+
+    Args:
+        details: What the tier rested on there, as the kernel granted it; empty if the sandbox does not say.
+    """
 
     job: EvaluationJob
     result: InstanceResult
     usage: Usage
     tier: str
+    details: str = ""
