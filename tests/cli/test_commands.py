@@ -348,8 +348,15 @@ def test_no_text_of_a_program_passes_for_a_line_of_ours(
     assert all(line.startswith("  ") for line in captured.err.splitlines())
 
 
-@pytest.mark.parametrize("command", [["evaluate", "queue", "PROGRAM", "--json"], ["ladder", "queue"], ["run", "queue"]])
-@pytest.mark.parametrize(("tier", "risk"), [("trusted", "without a sandbox"), ("process", "may read"), ("strict", "")])
+@pytest.mark.parametrize(
+    ("command", "tier", "risk"),
+    [
+        (["evaluate", "queue", "PROGRAM", "--json"], "trusted", "without a sandbox"),
+        (["run", "queue"], "trusted", "without a sandbox"),
+        (["ladder", "queue"], "process", "may read"),
+        (["ladder", "queue"], "strict", ""),
+    ],
+)
 def test_the_risk_of_a_tier_is_said_by_every_command_that_runs_programs(
     command: list[str], tier: str, risk: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -74,7 +74,7 @@ from thekla.problems.folder import ProblemFolder, drawn_seed
 from thekla.problems.names import RENAMED, other_name
 from thekla.problems.package import FolderPackage
 
-__all__ = ["InvalidAnswer", "Judged", "WrittenPackage", "written_problem"]
+__all__ = ["Functions", "InvalidAnswer", "Judged", "WrittenPackage", "written_problem"]
 
 W = TypeVar("W")
 
