@@ -31,6 +31,7 @@ from thekla.cli import (
 from thekla.cli.errors import FAILED, OK, exit_code, message_of
 from thekla.cli.logs import logging_without_secrets
 from thekla.core.redaction import Redactor, secrets_of
+from thekla.core.visible import inset
 
 __all__ = ["app", "execute"]
 
@@ -124,6 +125,6 @@ def execute(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # border: the user's terminal
         if settings.debug:
             traceback.print_exc()
-        output.note(f"thekla: error: {redactor(message_of(error))}")
+        output.note(f"thekla: error: {inset(redactor(message_of(error)))}")
         return exit_code(error)
     return OK
