@@ -123,11 +123,23 @@ class Search:
         return total
 
 
+def given_up(search: Search) -> int:
+    """Requests whose whole answer did not come in time."""
+    return sum(fact.get("fault") == "timeout" for _, fact in search.store.facts("answer"))
+
+
 def check_ledger(search: Search, log: Sequence[Served]) -> None:
-    """The journal's ledger is the server's log: known costs to the cent and below, the others bounded."""
+    """The journal's ledger is the server's log: known costs to the cent and below, the others bounded.
+
+    Only where the machine is so busy that a whole answer comes after the client's patience, which the account counts as
+    a request given up beyond those that the script lets hang, its cost is bounded as well instead of known.
+    """
     spent = search.spent
-    assert spent.cost_usd == pytest.approx(sum(served.billed_usd for served in log if served.told), abs=1e-9)
-    assert spent.unknown_usd >= sum(served.billed_usd for served in log if not served.told)
+    assert spent.cost_usd is not None
+    late = sum(served.billed_usd for served in log if served.told) - spent.cost_usd
+    busy = given_up(search) > sum(served.reply in ("hang", "drip") for served in log)
+    assert late >= -1e-9 if busy else late == pytest.approx(0.0, abs=1e-9)
+    assert spent.unknown_usd + 1e-9 >= late + sum(served.billed_usd for served in log if not served.told)
     assert len(log) <= spent.calls  # on a busy machine a request may be given up before the server reads it
     events = list(search.store.events("run"))
     assert verify_chain(events) == len(events)
