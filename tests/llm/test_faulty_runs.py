@@ -94,7 +94,7 @@ class Search:
             {},
             caps=Caps(cost_usd=budget.cost_usd, tokens=budget.tokens, calls=budget.calls),
             book=self.store,
-            patience=Patience(connect_s=5.0, idle_s=1.0, total_s=1.2),
+            patience=Patience(connect_s=5.0, idle_s=0.5, total_s=0.6),
             clock=self.time.clock(),
         )
         ticks = itertools.count()
