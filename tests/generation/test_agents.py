@@ -162,6 +162,22 @@ def test_each_tool_is_kept_to_its_folder(tmp_path: Path) -> None:
         f"{environment.get('HOME', '')}/.codex/tmp": "read",
     }
     assert settings["shell_environment_policy"]["inherit"] == "core", "its commands see no key"
+    fake = Fake(tmp_path, writing() + printing("gemini"))
+    proposed(fake.agent("gemini"))
+    arguments = fake.called[0]
+    assert "--skip-trust" in arguments, "it works in no folder that nobody has trusted"
+    assert arguments[arguments.index("--approval-mode") + 1] == "auto_edit"
+    (rule,) = tomllib.loads(Path(arguments[arguments.index("--policy") + 1]).read_text())["rule"]
+    assert rule["decision"] == "deny"
+    assert set(rule["toolName"]) == {"web_fetch", "google_web_search", "invoke_agent"}
+
+
+def test_what_gemini_says_of_an_error_is_found_behind_its_log(tmp_path: Path) -> None:
+    error = json.dumps(
+        {"session_id": "x", "error": {"type": "Error", "message": "no such model", "code": 404}}, indent=2
+    )
+    fake = Fake(tmp_path, f"sys.stderr.write({'a stack of calls {' + chr(10) + '}' + chr(10) + error!r})\nsys.exit(1)")
+    assert proposed(fake.agent("gemini")).reason == "the agent failed: no such model"
 
 
 @pytest.mark.parametrize(("tool", "model"), [("codex", "openai:gpt-5-codex"), ("gemini", "gemini:gemini-2.5-pro")])

@@ -171,7 +171,12 @@ class CommandAgent:
         if process.returncode and not report.failed:
             report = replace(report, failed=f"it ended with code {process.returncode}")
         if report.failed and errors.strip():
-            report = replace(report, failed=f"{report.failed}: {self._redactor(errors).strip()[-300:]}")
+            clean = self._redactor(errors).strip()
+            told = (
+                self._tool.read(clean[clean.rfind("\n{") + 1 :]) if not out.strip() else report
+            )  # gemini tells it there
+            more = f"{report.failed}: {clean[-300:]}"
+            report = replace(report, failed=told.failed if told.failed != report.failed else more)
         return report
 
 
