@@ -107,9 +107,9 @@ class Fake:
         return arguments, given, folder, environment
 
 
-def proposed(agent: CommandAgent, *, parent: Program | None = PARENT) -> Proposal:
+def proposed(agent: CommandAgent, *, parent: Program | None = PARENT, task: str = "Improve it.") -> Proposal:
     parents = (Candidate(id=CandidateId("s0"), program=parent),) if parent is not None else ()
-    prompt = Prompt(sections=(Section(name="task", text="Improve it.", tokens=3),))
+    prompt = Prompt(sections=(Section(name="task", text=task, tokens=3),))
     return asyncio.run(agent.propose(PROBLEM, Ticket(id="t1", parents=parents), prompt, seed=1))
 
 
@@ -281,6 +281,13 @@ def test_an_agent_that_writes_elsewhere_is_not_paid_for_ever(tmp_path: Path) -> 
         assert proposed(agent).reason == "the agent changed nothing"
     with pytest.raises(ProviderError, match=r"5 times in a row.*changed nothing"):
         proposed(agent)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an argument may be longer")
+def test_a_prompt_that_is_too_long_for_an_argument_is_a_reason(tmp_path: Path) -> None:
+    found = proposed(Fake(tmp_path, writing() + printing("opencode")).agent("opencode"), task="long " * 40_000)
+    assert found.reason == "the agent failed: it could not be started: Argument list too long"
+    assert proposed(Fake(tmp_path, writing() + printing("gemini")).agent("gemini"), task="long " * 40_000).program
 
 
 def test_a_tool_that_is_not_installed_is_refused_before_the_run(tmp_path: Path) -> None:
