@@ -72,8 +72,11 @@ def build_sandbox(tier: str) -> Sandbox:
     return cast(Sandbox, registry.load("sandboxes", tier)())
 
 
-def build_backend(problem: ProblemRef, *, sandbox: str, workers: int) -> LocalBackend:
+def build_backend(problem: ProblemRef, *, sandbox: str, workers: int, hash_seed: str = "") -> LocalBackend:
     """Worker processes, which get no secret of this process: they need none, and what they print is logged.
+
+    Args:
+        hash_seed: That of the workers; empty for what this process was started with.
 
     Raises:
         ConfigError: There is no such problem or tier.
@@ -83,7 +86,7 @@ def build_backend(problem: ProblemRef, *, sandbox: str, workers: int) -> LocalBa
         problem,
         sandbox=sandbox,
         workers=workers,
-        environment=without_secrets(os.environ),
+        environment={**without_secrets(os.environ), **({"PYTHONHASHSEED": hash_seed} if hash_seed else {})},
         clean=Redactor(secrets_of(os.environ)),
     )
 

@@ -14,14 +14,16 @@ from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
 from thekla.cli.estimate import say_forecast
 from thekla.cli.options import (
+    TIERS_HELP,
     JsonFlag,
     ObjectiveName,
     ParamsFile,
     Runs,
     Traces,
     Workers,
+    known_tier,
     problem_arguments,
-    sandbox_tier,
+    say_risk,
 )
 from thekla.cli.progress import ProgressDisplay
 from thekla.core.errors import ConfigError
@@ -71,9 +73,7 @@ def run(
     in_flight: Annotated[
         int | None, typer.Option("--in-flight", min=1, help="Tickets asked before one is told.", show_default="8")
     ] = None,
-    sandbox: Annotated[
-        str | None, typer.Option(help="`strict`, or `trusted` for no protection at all.", show_default="strict")
-    ] = None,
+    sandbox: Annotated[str | None, typer.Option(help=TIERS_HELP, show_default="strict")] = None,
     tune: Annotated[
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
@@ -124,7 +124,7 @@ def run(
 ) -> None:
     """Search for a better program, to the end of the budget."""
     if sandbox is not None:
-        sandbox_tier(sandbox)
+        known_tier(sandbox)
     given: dict[str, Any] = {
         "problem": problem,
         "suite": suite,
@@ -161,6 +161,7 @@ def run(
     from thekla import assembly
 
     options = assembly.load_options(config, **given)
+    say_risk(options.sandbox)
     if dry_run:
         say_forecast(assembly.forecast(options), as_json=as_json)
         return
