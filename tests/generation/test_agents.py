@@ -107,9 +107,9 @@ class Fake:
         return arguments, given, folder, environment
 
 
-def proposed(agent: CommandAgent, *, parent: Program | None = PARENT) -> Proposal:
+def proposed(agent: CommandAgent, *, parent: Program | None = PARENT, task: str = "Improve it.") -> Proposal:
     parents = (Candidate(id=CandidateId("s0"), program=parent),) if parent is not None else ()
-    prompt = Prompt(sections=(Section(name="task", text="Improve it.", tokens=3),))
+    prompt = Prompt(sections=(Section(name="task", text=task, tokens=3),))
     return asyncio.run(agent.propose(PROBLEM, Ticket(id="t1", parents=parents), prompt, seed=1))
 
 
@@ -162,6 +162,22 @@ def test_each_tool_is_kept_to_its_folder(tmp_path: Path) -> None:
         f"{environment.get('HOME', '')}/.codex/tmp": "read",
     }
     assert settings["shell_environment_policy"]["inherit"] == "core", "its commands see no key"
+    fake = Fake(tmp_path, writing() + printing("gemini"))
+    proposed(fake.agent("gemini"))
+    arguments = fake.called[0]
+    assert "--skip-trust" in arguments, "it works in no folder that nobody has trusted"
+    assert arguments[arguments.index("--approval-mode") + 1] == "auto_edit"
+    (rule,) = tomllib.loads(Path(arguments[arguments.index("--policy") + 1]).read_text())["rule"]
+    assert rule["decision"] == "deny"
+    assert set(rule["toolName"]) == {"web_fetch", "google_web_search", "invoke_agent"}
+
+
+def test_what_gemini_says_of_an_error_is_found_behind_its_log(tmp_path: Path) -> None:
+    error = json.dumps(
+        {"session_id": "x", "error": {"type": "Error", "message": "no such model", "code": 404}}, indent=2
+    )
+    fake = Fake(tmp_path, f"sys.stderr.write({'a stack of calls {' + chr(10) + '}' + chr(10) + error!r})\nsys.exit(1)")
+    assert proposed(fake.agent("gemini")).reason == "the agent failed: no such model"
 
 
 @pytest.mark.parametrize(("tool", "model"), [("codex", "openai:gpt-5-codex"), ("gemini", "gemini:gemini-2.5-pro")])
@@ -265,6 +281,13 @@ def test_an_agent_that_writes_elsewhere_is_not_paid_for_ever(tmp_path: Path) -> 
         assert proposed(agent).reason == "the agent changed nothing"
     with pytest.raises(ProviderError, match=r"5 times in a row.*changed nothing"):
         proposed(agent)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere an argument may be longer")
+def test_a_prompt_that_is_too_long_for_an_argument_is_a_reason(tmp_path: Path) -> None:
+    found = proposed(Fake(tmp_path, writing() + printing("opencode")).agent("opencode"), task="long " * 40_000)
+    assert found.reason == "the agent failed: it could not be started: Argument list too long"
+    assert proposed(Fake(tmp_path, writing() + printing("gemini")).agent("gemini"), task="long " * 40_000).program
 
 
 def test_a_tool_that_is_not_installed_is_refused_before_the_run(tmp_path: Path) -> None:

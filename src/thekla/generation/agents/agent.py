@@ -148,15 +148,18 @@ class CommandAgent:
         """What the agent says after its work, or why it did none."""
         confined = self._tool.within(self._executable, self._environment)
         command = [self._executable, *confined, *self._tool.command(self._model, words)]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", _TIED, str(os.getpid()), *command),
-            cwd=tree,
-            env={**self._environment, **self._tool.environment, "PWD": str(tree)},  # opencode goes by PWD
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", _TIED, str(os.getpid()), *command),
+                cwd=tree,
+                env={**self._environment, **self._tool.environment, "PWD": str(tree)},  # opencode goes by PWD
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:  # a prompt that is too long for an argument, say
+            return Report(said="", spending=Spending(), failed=f"it could not be started: {error.strerror}")
         given = words.encode() if self._tool.by_stdin else b""
         limit_s = min(self._deadline_s, remaining_s())
         try:
@@ -171,7 +174,12 @@ class CommandAgent:
         if process.returncode and not report.failed:
             report = replace(report, failed=f"it ended with code {process.returncode}")
         if report.failed and errors.strip():
-            report = replace(report, failed=f"{report.failed}: {self._redactor(errors).strip()[-300:]}")
+            clean = self._redactor(errors).strip()
+            told = (
+                self._tool.read(clean[clean.rfind("\n{") + 1 :]) if not out.strip() else report
+            )  # gemini tells it there
+            more = f"{report.failed}: {clean[-300:]}"
+            report = replace(report, failed=told.failed if told.failed != report.failed else more)
         return report
 
 

@@ -1,7 +1,7 @@
 """How each agent is started without a terminal, and how it says what it did and what that cost.
 
-The flags and the forms of output are those of the tools' documentation at the versions named here. claude, codex and
-opencode were run for real, with a scripted server in the place of their provider; gemini is played by a stand-in only
+The flags and the forms of output are those of the tools' documentation at the versions named here. All four were run
+for real, with a scripted server in the place of their provider; in the tests a stand-in plays them
 (tests/generation/test_agents.py).
 """
 
@@ -98,7 +98,8 @@ def _codex_within(executable: str, environment: Mapping[str, str]) -> list[str]:
 
 def _gemini(model: str, prompt: str) -> list[str]:
     chosen = ["-m", model] if model else []
-    return ["--output-format", "json", "--approval-mode", "auto_edit", *chosen, "-p", prompt]
+    # A folder that nobody has trusted is not worked in, and this one is new each time.
+    return ["--output-format", "json", "--skip-trust", "--approval-mode", "auto_edit", *chosen]
 
 
 def _opencode(model: str, prompt: str) -> list[str]:
@@ -216,8 +217,9 @@ TOOLS: Mapping[str, AgentTool] = {
         version="0.61",
         package="@google/gemini-cli",
         command=_gemini,
-        by_stdin=False,
+        by_stdin=True,
         read=_read_gemini,
+        within=lambda executable, environment: ("--policy", str(Path(__file__).with_name("gemini.toml"))),
         provider="gemini",
     ),
     "opencode": AgentTool(
