@@ -166,6 +166,29 @@ def test_items_that_stand_twice_in_the_place_of_others_are_found(sandbox: Strict
     assert "(the first one twice)" in finding.message
 
 
+class EndlessMachines(Sound):
+    """Whatever number an answer names is a machine, so that every job may have one of its own."""
+
+    def checked(self, answer: Value, count: int) -> list[int]:
+        if not isinstance(answer, list) or len(answer) != count:
+            raise Invalid("expected the number of a machine for every job")
+        return [each if type(each) is int else 0 for each in answer]
+
+    def share(self, sizes: Sequence[float], chosen: Sequence[int]) -> float:
+        load: dict[int, float] = {}
+        for size, machine in zip(sizes, chosen, strict=True):
+            load[machine] = load.get(machine, 0.0) + size
+        return 100.0 * max(sum(sizes) / MACHINES, max(sizes)) / max(load.values())
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {}
+
+
+def test_numbers_of_things_that_do_not_exist_are_found(sandbox: StrictSandbox) -> None:
+    (finding,) = audited(EndlessMachines(), sandbox, only="numbers").of(Severity.FATAL)
+    assert finding.fault == "unchecked_numbers"
+
+
 @given(
     count=st.integers(2, 9),
     kept=st.sampled_from(sorted(_KEPT)),
