@@ -132,6 +132,30 @@ def test_omissions_that_pay_for_the_best_answer_only_are_found(sandbox: StrictSa
 SHORTEST = "def assign(sizes, machines):\n    return sorted(range(len(sizes)), key=sizes.__getitem__)\n"
 
 
+class HoldoutOfNames(Sound):
+    """Only the names of hold-outs hang on the key; what they hold is always the same."""
+
+    def sizes(self, name: str) -> list[float]:
+        return super().sizes("drawn" + name.rpartition("/")[2] if name.startswith("drawn") else name)
+
+
+def test_hold_outs_that_hold_the_same_under_every_key_are_found(sandbox: StrictSandbox) -> None:
+    assert not audited(Sound(), sandbox, only="contents").checks[0].findings
+    (finding,) = audited(HoldoutOfNames(), sandbox, only="contents").of(Severity.FATAL)
+    assert finding.fault == "foreseeable_holdout"
+
+
+def test_a_fixed_hold_out_is_left_alone(sandbox: StrictSandbox) -> None:
+    class Fixed(HoldoutOfNames):
+        @cached_property
+        def problem(self) -> Problem:
+            return replace(super().problem, fixed_holdout=True)
+
+    report = audited(Fixed(), sandbox, only="contents")
+    assert report.verdict == "fit"
+    assert not any(name.startswith("drawn") for name in report.instances)
+
+
 class RepeatedItems(Sound):
     """An order of jobs in which one may stand again and again; the first and the last job are long."""
 
@@ -164,6 +188,29 @@ def test_items_that_stand_twice_in_the_place_of_others_are_found(sandbox: Strict
     (finding,) = audited(RepeatedItems(), sandbox, only="omissions").of(Severity.FATAL)
     assert finding.fault == "partial_answers_pay"
     assert "(the first one twice)" in finding.message
+
+
+class EndlessMachines(Sound):
+    """Whatever number an answer names is a machine, so that every job may have one of its own."""
+
+    def checked(self, answer: Value, count: int) -> list[int]:
+        if not isinstance(answer, list) or len(answer) != count:
+            raise Invalid("expected the number of a machine for every job")
+        return [each if type(each) is int else 0 for each in answer]
+
+    def share(self, sizes: Sequence[float], chosen: Sequence[int]) -> float:
+        load: dict[int, float] = {}
+        for size, machine in zip(sizes, chosen, strict=True):
+            load[machine] = load.get(machine, 0.0) + size
+        return 100.0 * max(sum(sizes) / MACHINES, max(sizes)) / max(load.values())
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {}
+
+
+def test_numbers_of_things_that_do_not_exist_are_found(sandbox: StrictSandbox) -> None:
+    (finding,) = audited(EndlessMachines(), sandbox, only="numbers").of(Severity.FATAL)
+    assert finding.fault == "unchecked_numbers"
 
 
 @given(

@@ -39,7 +39,7 @@ def audit(
     clock: Callable[[], float] = time.monotonic,
     checks: Mapping[str, Check] = CHECKS,
 ) -> AuditReport:
-    """The audit of a problem; it judges on train and validation instances, never on a hold-out.
+    """The audit of a problem; it judges on train and validation instances, never on a hold-out of a run.
 
     Args:
         second: A sandbox with processes of its own, for twin evaluations.

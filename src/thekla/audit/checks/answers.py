@@ -19,6 +19,7 @@ __all__ = ["failures_stay_failures", "nothing_is_left_out", "numbers_are_recompu
 _MOST_PATTERNS = 6
 _EXTREMES = (0.0, -1.0, 1e6, -1e6, 1e12)
 _MODERATE = (0.25, 0.75)
+_FIRST_COUNTED = 1_000_000  # beyond whatever an answer may number
 _PLACES = (0, 1, 3)  # of the call that fails
 
 
@@ -98,7 +99,11 @@ def _bought(bench: Bench, honest: Trial, pattern: Pattern, limit: float | None) 
     if all(score is not None and abs(score - value) < 1e-9 for score, value in zip(moderate, _MODERATE, strict=True)):
         return _self_reported(where, f"the score is the number that the candidate reports there ({_MODERATE[0]:g})")
     scores = [score_with(value) for value in _EXTREMES]
-    gains = [bench.objective.gain(score) for score in scores if score is not None]
+    counted = []
+    if any(at == pattern and type(leaf) is int for call in honest.transcript.calls for at, leaf in leaves(call.answer)):
+        distinct = bench.trial(honest.program, honest.instance, meddler=_counting(pattern), hasty=True)
+        counted.append(distinct.score(bench.objective))
+    gains = [bench.objective.gain(score) for score in (*scores, *counted) if score is not None]
     if limit is None or not gains or max(gains) <= limit + bench.margin:
         return None
     known = list(zip(_EXTREMES, scores, strict=True))
@@ -198,6 +203,12 @@ def _replacing(pattern: Pattern, number: float) -> Meddler:
         return number if type(leaf) in (int, float) else leaf
 
     return lambda call: changed(call.answer, pattern, change)
+
+
+def _counting(pattern: Pattern) -> Meddler:
+    """Whole numbers of the pattern become large ones of which no two are equal, in all calls together."""
+    numbers = itertools.count(_FIRST_COUNTED)
+    return lambda call: changed(call.answer, pattern, lambda leaf: next(numbers) if type(leaf) is int else leaf)
 
 
 def _repeating(part: Callable[[Sequence[Value]], Sequence[Value]]) -> Callable[[Sequence[Value]], Sequence[Value]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from thekla.audit.bench import Bench
 from thekla.audit.findings import Finding, Severity
+from thekla.audit.tree import traits
 from thekla.core.problem import Instance, Split
 from thekla.core.values import Array, Value
 
@@ -86,7 +87,7 @@ def _missing(bench: Bench, holdout: Sequence[Instance]) -> Iterator[Finding]:
 
 
 def contents_differ(bench: Bench) -> Iterator[Finding]:
-    """Programs are told different things on instances of different splits."""
+    """Programs are told different things on instances of different splits, and under different keys of hold-outs."""
     seed = bench.problem.seeds[0]
     seen: dict[str, Instance] = {}
     train = bench.problem.instances[Split.TRAIN][:_COMPARED] if len(bench.sample) > 1 else bench.sample
@@ -104,6 +105,30 @@ def contents_differ(bench: Bench) -> Iterator[Finding]:
                 evidence={"instances": [twin.id, instance.id]},
             )
             return
+    yield from _drawn_alike(bench, seen)
+
+
+def _drawn_alike(bench: Bench, seen: Mapping[str, Instance]) -> Iterator[Finding]:
+    """Whether hold-outs of two keys, which no run will ever have, hold the same as each other or as train.
+
+    Scores are not looked at; a fixed hold-out is left alone.
+    """
+    met = dict(seen)
+    for key in _KEYS if not bench.problem.fixed_holdout else ():
+        for instance in tuple(bench.package.holdout(key))[:1]:
+            told = bench.trial(bench.problem.seeds[0], instance).transcript.told()
+            twin = met.get(_content(told))
+            if twin is not None and any(True for value in told for _ in traits(value)):
+                yield Finding(
+                    fault="foreseeable_holdout",
+                    severity=Severity.FATAL,
+                    message=f"{instance.id}, drawn by a key of the audit's own, holds the same as {twin.id}",
+                    remedy="derive what a hold-out instance holds from the key, not only its name "
+                    "(thekla.problems.folder.drawn_seed)",
+                    evidence={"instances": [twin.id, instance.id]},
+                )
+                return
+            met[_content(told)] = instance
 
 
 def _content(told: Sequence[Value]) -> str:
