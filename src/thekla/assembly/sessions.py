@@ -203,10 +203,10 @@ def _refuse_changed(package: ProblemPackage, started: Started, run_id: str) -> N
 
 
 def _models(started: Started, book: Book | None = None) -> Models:
-    """The language models of a run, within its budget."""
+    """The language models of a run, within its budget; no ticket in flight waits for another to be answered."""
     budget = started.budget
     caps = Caps(cost_usd=budget.cost_usd, tokens=budget.tokens, calls=budget.calls)
-    return Models(os.environ, caps=caps, book=book)
+    return Models(os.environ, caps=caps, book=book, most_at_once=started.in_flight)
 
 
 def _problem(package: ProblemPackage, started: Started) -> Problem:

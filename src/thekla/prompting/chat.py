@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from thekla.core.evaluation import Failed, FailureKind, Scored
 from thekla.core.problem import Problem
@@ -90,7 +91,7 @@ class ChatBuilder:
             _Ranked(1, self._outcome(ticket, fold, problem)),
             _Ranked(2, progress_section(fold, patience=self._patience)),
             _Ranked(3, _told(failures_section(ticket, fold))),
-            _Ranked(4, _notes_section(history)),
+            _Ranked(4, _notes_section(fold.note)),
             _Ranked(5, _others_tried(ticket, fold, problem)),
             _Ranked(6, _others_section(ticket)),
         ]
@@ -180,29 +181,21 @@ def _siblings_section(ticket: Ticket, fold: Fold, problem: Problem) -> Section:
     """What earlier changes of the same program came to, best first: their heads say what they tried."""
     if not ticket.parents:
         return section("siblings", "")
-    parent, objective = ticket.parents[0].program.id, problem.objective
-    found = []
-    for told in fold.told:
-        child = told.candidate
-        is_child = child is not None and told.ticket.parents and told.ticket.parents[0].program.id == parent
-        if is_child and isinstance(told.outcome, Scored) and told.ticket.operator not in (SEED, IMPORT):
-            assert child is not None
-            found.append((objective.gain(told.outcome.scores[objective.name]), told.outcome, child))
-    found.sort(key=lambda one: -one[0])
+    objective = problem.objective
     rows = [
-        f"- {objective.name} = {outcome.scores[objective.name]:.6g}: {_head_of(child)}"
-        for _, outcome, child in found[:_SIBLINGS]
+        f"- {objective.name} = {told.outcome.scores[objective.name]:.6g}: {_head_of(told.candidate)}"
+        for told in fold.children.get(ticket.parents[0].program.id, ())[:_SIBLINGS]
+        if told.candidate is not None and isinstance(told.outcome, Scored)
     ]
     return section("siblings", "\n".join(["## Changes of it that were tried, best first", *rows]) if rows else "")
 
 
-def _notes_section(history: Sequence[Told]) -> Section:
+def _notes_section(note: Told | None) -> Section:
     """The latest note that a model wrote on the search: words of its own, and so data."""
-    for told in reversed(history):
-        if isinstance(told.outcome, Failed) and told.outcome.kind is FailureKind.NOTE:
-            text = f"## Notes on the search so far\n{data_block('notes', told.outcome.message)}"
-            return section("meta_notes", text, {"ticket": told.ticket.id})
-    return section("meta_notes", "")
+    if note is None or not isinstance(note.outcome, Failed):
+        return section("meta_notes", "")
+    text = f"## Notes on the search so far\n{data_block('notes', note.outcome.message)}"
+    return section("meta_notes", text, {"ticket": note.ticket.id})
 
 
 def _head_of(candidate: Candidate) -> str:
@@ -225,6 +218,7 @@ def _others_section(ticket: Ticket) -> Section:
 
 def _answers_section(history: Sequence[Told]) -> Section:
     """How many of the latest answers held no program: data for the generator, no text."""
-    recent = [told for told in history if told.ticket.operator not in (SEED, IMPORT, NOTE)][-_RECENT:]
+    answers = (told for told in reversed(history) if told.ticket.operator not in (SEED, IMPORT, NOTE))
+    recent = list(islice(answers, _RECENT))
     lost = sum(isinstance(told.outcome, Failed) and told.outcome.kind is FailureKind.NO_PROGRAM for told in recent)
     return section("answers", "", {"recent": len(recent), "unusable": lost})
