@@ -18,10 +18,12 @@ from thekla.core.rng import stream
 from thekla.core.run import SEED, Ticket, Told
 from thekla.search import (
     AdaEvolve,
+    BestOfN,
     EoH,
     EvoX,
     FunSearch,
     Gepa,
+    Islands,
     Levi,
     Moead,
     Nsga2,
@@ -170,7 +172,15 @@ def test_settings_that_would_never_act_are_pointed_out() -> None:
     assert len(FunSearch(problem, seed=0).idle_within(100)) == 2
     assert Levi(problem, seed=0).idle_within(84) != []
     assert Levi(problem, seed=0).idle_within(750) == []
-    assert AdaEvolve(problem, seed=0).idle_within(10) != []
+    assert len(AdaEvolve(problem, seed=0).idle_within(10)) == 3
+    assert AdaEvolve(problem, seed=0).idle_within(30) == []
+    assert "migrate_every is 10" in Shinka(problem, seed=0, migration_rate=0.1).idle_within(9)[0]
+    assert Gepa(problem, seed=0).idle_within(10) == []
+    assert "nothing is merged" in Gepa(problem, seed=0, merge=True).idle_within(15)[0]
+    assert "never grows" in TreeSearch(problem, seed=0).idle_within(4)[0]
+    assert "never changes" in BestOfN(problem, seed=0).idle_within(5)[0]
+    assert "nothing ever migrates" in Islands(problem, seed=0).idle_within(49)[0]
+    assert Islands(problem, seed=0).idle_within(50) == []
     assert EoH(problem, seed=0).idle_within(10) == []
 
 

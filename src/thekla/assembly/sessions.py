@@ -41,7 +41,7 @@ from thekla.evaluation.service import EvaluationService
 from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.llm import Book, Caps, Models
-from thekla.search import Hinted, Noted, Weighed
+from thekla.search import Hinted, Noted, Tuning, Weighed
 from thekla.search.line import patience_within
 from thekla.search.ranked import RankedStrategy
 from thekla.steering import Helm, Inbox, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
@@ -112,11 +112,12 @@ def run(
 
 
 def _warn_of_idle_settings(strategy: Strategy, options: RunOptions) -> None:
-    """Say which settings of the strategy would never act within the budget of evaluations."""
-    while isinstance(strategy, Hinted | Noted | Weighed):
+    """Say which settings of the strategy would never act within the budget of evaluations or proposals."""
+    while isinstance(strategy, Hinted | Noted | Tuning | Weighed):
         strategy = strategy.inner
-    if isinstance(strategy, RankedStrategy) and options.evaluations is not None:
-        for reason in strategy.idle_within(options.evaluations):
+    caps = [cap for cap in (options.evaluations, options.proposals) if cap is not None]
+    if isinstance(strategy, RankedStrategy) and caps:
+        for reason in strategy.idle_within(min(caps)):
             _LOGGER.warning("%s: %s", options.strategy, reason)
 
 

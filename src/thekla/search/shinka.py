@@ -90,6 +90,8 @@ class Shinka(RankedStrategy):
     def idle_within(self, evaluations: int) -> list[str]:
         if len(self._islands) > 1 and self._migration_rate == 0:
             return ["migration_rate is 0: nothing ever migrates"]
+        if len(self._islands) > 1 and evaluations < self._migrate_every:
+            return [f"migrate_every is {self._migrate_every}: nothing migrates within {evaluations} evaluations"]
         return []
 
     def _choose(self, rng: Random) -> Ticket:
