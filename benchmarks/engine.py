@@ -2,10 +2,11 @@
 
 `engine` runs the loop, the strategy and the journal on a real run file, with guests in this very process: what guest
 and referee themselves take is measured beside it and left out. `waiting` is the same with 64 tickets in flight and
-answers that take a tenth of a second or so each, log-normally: `out` says how many calls were out at once on average,
-and at the most. `isolated` adds worker processes and the strict sandbox: the CPU time of all processes, from the ready
-workers to the closed run, one fresh confined process per evaluation. The toy problem's suite `single` has one instance,
-so that an evaluation is one guest. Each case has a process of its own.
+answers that take a second or so each, log-normally: `out` says how many calls were out at once on average,
+and at the most (`--ahead 192` lets more be asked while a slow one is waited for). `isolated` adds worker processes and
+the strict sandbox: the CPU time of all processes, from the ready workers to the closed run, one fresh confined process
+per evaluation. The toy problem's suite `single` has one instance, so that an evaluation is one guest. Each case has a
+process of its own.
 
 `--bytes` makes programs longer by functions that nobody calls, `--strategy` and `--prompts` name other parts than the
 smallest ones: `--strategy thekla --prompts chat` is what a search by a language model has.
@@ -32,7 +33,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from thekla.assembly.build import build_prompts, build_strategy, real_clock, started_of
+from thekla.assembly.build import ahead_of, build_prompts, build_strategy, real_clock, started_of
 from thekla.assembly.options import RunOptions
 from thekla.core.evaluation import EvaluationDone
 from thekla.core.journal import Started
@@ -52,7 +53,7 @@ PROBLEM = ProblemRef(name="toy", suite="single")
 TICKS = os.sysconf("SC_CLK_TCK")
 TARGETS_MS = {"engine": 1.0, "waiting": 1.0, "isolated": 5.0}
 IN_FLIGHT = {"waiting": 64}
-ANSWER_S, SPREAD = 0.1, 0.5  # median and sigma of a slow answer
+ANSWER_S, SPREAD = 1.0, 0.5  # median and sigma of a slow answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +185,8 @@ async def search(
     )
     journal = Journal(store, store.run_id, real_clock())
     async with service:
-        await Engine(parts, store, journal, run_id=store.run_id, started=started).run()
+        engine = Engine(parts, store, journal, run_id=store.run_id, started=started, ahead=ahead_of(started))
+        await engine.run()
         costs.append(cpu_s())
 
 
@@ -215,6 +217,7 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, nargs="+", default=[100, 1_000, 10_000])
     parser.add_argument("--cases", nargs="+", choices=list(TARGETS_MS), default=list(TARGETS_MS))
     parser.add_argument("--bytes", type=int, nargs="+", default=[60])
+    parser.add_argument("--ahead", type=int, default=0)
     parser.add_argument("--strategy", default="islands")
     parser.add_argument("--prompts", default="plain")
     parser.add_argument("--here", action="store_true", help="measure the one case in this process")
@@ -226,13 +229,14 @@ def main() -> None:
             generator="constants",
             strategy=given.strategy,
             prompts=given.prompts,
+            ahead=given.ahead,
             seed=1,
         )
         with TemporaryDirectory() as folder:
             found = measure(given.cases[0], given.evaluations[0], options, given.bytes[0], Path(folder))
         print(json.dumps(asdict(found)))
         return
-    parts = ["--strategy", given.strategy, "--prompts", given.prompts]
+    parts = ["--strategy", given.strategy, "--prompts", given.prompts, "--ahead", str(given.ahead)]
     rows = [
         measured_apart(case, count, length, parts)
         for case in given.cases

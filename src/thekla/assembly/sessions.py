@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
+    ahead_of,
     build_backend,
     build_package,
     build_prompts,
@@ -267,7 +268,16 @@ def _go(
         steering=helm,
     )
     journal = Journal(store, store.run_id, real_clock())
-    engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=progress)
+    engine = Engine(
+        parts,
+        store,
+        journal,
+        run_id=store.run_id,
+        started=started,
+        imports=imports,
+        ahead=ahead_of(started),
+        observer=progress,
+    )
     opened = OpenRun(
         engine,
         desk=desk,

@@ -71,6 +71,10 @@ def run(
     in_flight: Annotated[
         int | None, typer.Option("--in-flight", min=1, help="Tickets asked before one is told.", show_default="8")
     ] = None,
+    ahead: Annotated[
+        int | None,
+        typer.Option(min=0, help="Tickets asked beyond those while a slow answer is waited for.", show_default="0"),
+    ] = None,
     sandbox: Annotated[
         str | None, typer.Option(help="`strict`, or `trusted` for no protection at all.", show_default="strict")
     ] = None,
@@ -142,6 +146,7 @@ def run(
         "seed": seed,
         "workers": workers,
         "in_flight": in_flight,
+        "ahead": ahead,
         "sandbox": sandbox,
         "tune": tune,
         "hints": hints,
