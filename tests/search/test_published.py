@@ -314,6 +314,18 @@ def test_reevo_crosses_twice_as_often_as_it_mutates_and_puts_the_better_first() 
         assert [costs[one.id] for one in ticket.parents] == sorted(costs[one.id] for one in ticket.parents)
 
 
+def test_reevo_tells_what_the_latest_improvement_changed() -> None:
+    strategy = ReEvo(search_problem(), seed=1)
+    plant(strategy)
+    tell(strategy, on(80.0), text="keep(jobs)\nspread_evenly(jobs)\n")
+    tell(strategy, on(70.0), text="keep(jobs)\npack_tightly(jobs)\n")
+    tell(strategy, on(90.0), text="worse(jobs)\n")
+    told = {hint for ticket in strategy.ask(50) if ticket.route["operator"] == "mutate" for hint in ticket.hints}
+    (hint,) = told
+    assert "worse(jobs)" not in hint
+    assert "`pack_tightly(jobs)` in the place of `" in hint or "`keep(jobs)` in the place of `" in hint
+
+
 def test_tree_search_expands_a_leaf_by_the_published_operators() -> None:
     strategy = TreeSearch(search_problem(), seed=1, initial=2, widening=0.0)
     plant(strategy)
