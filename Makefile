@@ -8,12 +8,14 @@
 #   make lock        resolve requirements/ again    make upgrade     and take newer releases
 #   make clean       remove what the others made
 #
-# PYTHON=python3.12 uses that interpreter; JOBS=4 runs tests in as many processes; ARGS=... goes to demo and pytest.
+# PYTHON=python3.12 uses that interpreter; ARGS=... goes to demo and pytest. JOBS=4 runs tests in as many processes;
+# SLOW_JOBS=4 is for the long ones: half of their time is waiting, so that there is room for more than processors.
 
-PYTHON ?= python3
-VENV   ?= .venv
-JOBS   ?= 2
-ARGS   ?=
+PYTHON    ?= python3
+VENV      ?= .venv
+JOBS      ?= 2
+SLOW_JOBS ?= 3
+ARGS      ?=
 
 BIN     := $(VENV)/bin
 SOURCES := $(wildcard src tests scripts benchmarks examples)
@@ -24,7 +26,7 @@ EXACT   := $(if $(filter file,$(origin PYTHON)),,--exact)
 .PHONY: help demo test test-slow check lint docs lock upgrade clean python env-run env-dev env-docs
 
 help:
-	@sed -n '3,11{s/^# \{0,1\}//;p}' Makefile
+	@sed -n '3,12{s/^# \{0,1\}//;p}' Makefile
 
 demo: env-run
 	@$(BIN)/python -m thekla.cli demo $(ARGS)
@@ -33,7 +35,7 @@ test: env-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-slow: env-dev
-	$(BIN)/python -m pytest -m slow -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -m slow -n $(SLOW_JOBS) --dist worksteal $(ARGS)
 
 check: lint test
 

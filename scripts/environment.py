@@ -25,7 +25,9 @@ LEVELS = ("run", "dev", "docs")
 WITH_PROJECT = ("run", "dev")
 """Levels that hold the package itself, editable."""
 
-PIP_INSTALL = ("-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check")
+PIP_INSTALL = ("-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", "--no-compile")
+COMPILE = ("-m", "compileall", "-qq", "-j", "0")
+"""Byte code of what was installed: pip writes it with one processor, this with all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +125,7 @@ def refresh(root: Path, venv: Path, level: str, *, exact: bool) -> None:
     python = str(venv / "bin/python")
     if todo.lock:
         _run(python, *PIP_INSTALL, "--only-binary", ":all:", "--require-hashes", "-r", str(_lock(root, level)))
+        _run(python, *COMPILE, str(venv / "lib"))
         held = replace(held, levels={**held.levels, level: wanted.levels[level]})
     if todo.project:
         _run(python, *PIP_INSTALL, "--no-deps", "--no-build-isolation", "--editable", str(root))

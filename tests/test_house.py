@@ -162,6 +162,25 @@ def test_the_engine_can_be_read_in_one_sitting() -> None:
     assert 100 < len(lines) <= 500
 
 
+def test_one_module_opens_the_hold_out() -> None:
+    """A problem's `holdout(key)` is called there alone, and by the audit and the conformance suites, which judge none;
+    whoever opens a run's own is the end of the run."""
+    calls = {
+        (method, str(path.relative_to(PACKAGE)))
+        for path in MODULES
+        if "holdout(" in (text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and (method := getattr(node.func, "attr", getattr(node.func, "id", ""))) in ("holdout", "open_holdout")
+    }
+    judging_none = ("audit/checks/splits.py", "testing/problems.py", "testing/spaces.py")
+    assert {path for method, path in calls if method == "holdout"} == {"evaluation/splits.py", *judging_none}
+    assert {path for method, path in calls if method == "open_holdout"} == {
+        "engine/closing.py",
+        "evaluation/service.py",
+    }
+
+
 def test_no_module_is_called_utils() -> None:
     assert [label(path) for path in MODULES if path.stem in ("utils", "util", "helpers", "misc")] == []
 

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from thekla.analysis import RunView, findings, generalisation, ladder, read_run
+from thekla.analysis.report.html import command_of
 from thekla.analysis.wording import better_by
 from thekla.core.evaluation import Scored
 from thekla.core.journal import Closed, Judged
@@ -96,9 +97,21 @@ def test_score_beyond_a_bound_is_a_warning_not_a_triumph() -> None:
     assert any("better than the bound" in line for line in findings(view, ladder(view)).warnings)
 
 
-def test_trusted_tier_is_a_warning() -> None:
-    view = closed_run({"train/trace00": 18.0}, tier="trusted")
-    assert any("without a sandbox" in line for line in findings(view, ladder(view)).warnings)
+@pytest.mark.parametrize(
+    ("tier", "says"),
+    [("trusted", ["without a sandbox"]), ("process", ["tier `process`"]), ("strict", []), ("container", [])],
+)
+def test_a_tier_that_leaves_the_answers_open_is_a_warning(tier: str, says: list[str]) -> None:
+    view = closed_run({"train/trace00": 18.0}, tier=tier)
+    found = findings(view, ladder(view)).warnings
+    assert len(found) == len(says)
+    assert all(word in line for word, line in zip(says, found, strict=True))
+
+
+@pytest.mark.parametrize("tier", ["strict", "process", "bubblewrap", "trusted"])
+def test_the_command_of_a_report_names_every_tier_but_the_usual_one(tier: str) -> None:
+    command = command_of(closed_run({"train/trace00": 18.0}, tier=tier))
+    assert (f"--sandbox {tier}" in command) == (tier != "strict")
 
 
 def test_seed_that_won_is_not_announced_as_a_discovery() -> None:

@@ -92,6 +92,19 @@ def test_report_is_well_formed_and_has_every_section() -> None:
     assert page.ids == SECTIONS
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_every_report_shows_whether_the_hold_out_was_opened(closed: bool) -> None:
+    view = view_of(example_journal(closed=closed))
+    described = describe(view)
+    (run,) = [table for table in described.tables if table.title == "Run"]
+    assert [("opened at the end: 12 instances, drawn then") in row for row in run.rows].count(True) == closed
+    opening = described.data["holdout"]
+    assert (opening is not None) == closed
+    for page in (render_html(view, run="queue-7"), render_markdown(view, run="queue-7")):
+        assert ("12 hold-out (drawn at the end)" in page) == closed
+        assert ("hold-out key" in page) == closed
+
+
 def test_a_score_in_quarantine_is_shown_with_its_bound_and_warned_of() -> None:
     journal = example_journal(closed=False)
     breach = Breach(objective="latency", instance="train/<3>", score=12.5, bound=31.0)

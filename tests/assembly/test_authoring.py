@@ -72,6 +72,16 @@ def test_folder_is_searched_by_its_path_and_its_verdict_is_kept(tmp_path: Path) 
     assert [each.stat().st_mtime_ns for each in (runs / AUDITS).iterdir()] == [written]
 
 
+def test_quick_audit_that_runs_out_of_time_says_so_and_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("thekla.assembly.auditing._QUICK_S", 0.0)
+    reference = options(made(tmp_path / "slow")).reference
+    require_fit(build_package(reference), reference, tier="strict", cache=tmp_path / AUDITS)
+    assert "left out: seeds, twins" in caplog.text
+    assert not (tmp_path / AUDITS).exists()
+
+
 def test_broken_problem_is_not_searched_unless_told(tmp_path: Path) -> None:
     folder, runs = broken(tmp_path / "careless"), tmp_path / "runs"
     with pytest.raises(ProblemError, match=r"skipped_failures.*--unaudited"):
@@ -79,6 +89,18 @@ def test_broken_problem_is_not_searched_unless_told(tmp_path: Path) -> None:
     assert assembly.list_runs(runs) == []
     forced = options(folder).model_copy(update={"audited": False, "evaluations": 3})
     assert assembly.run(forced, runs=runs, observer=silent).finished
+
+
+@pytest.mark.slow
+def test_referee_whose_score_hangs_on_the_order_of_a_set_is_unfit(tmp_path: Path) -> None:
+    evaluator = made(tmp_path / "unordered") / "evaluator.py"
+    text = evaluator.read_text()
+    score = "score=jobs.least_s / load_s[last],"
+    assert score in text
+    first = "next(iter({str(each) for each in range(1000)}))"
+    evaluator.write_text(text.replace(score, f"score=jobs.least_s / load_s[last] - 1e-6 * float({first}),"))
+    report = assembly.audit(str(evaluator.parent), budget_s=300.0, quick=True)
+    assert [finding.fault for finding in report.of(Severity.FATAL)] == ["process_decides_score"]
 
 
 def test_new_problem_overwrites_nothing_and_has_a_sensible_name(tmp_path: Path) -> None:

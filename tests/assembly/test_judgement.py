@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from thekla.assembly import RunOptions, compare, run, verdict, view
+from thekla.assembly.judgement import Comparison
 from thekla.cli.app import execute
 from thekla.core.errors import ConfigError
 from thekla.core.problem import Instance, Split
@@ -55,8 +56,20 @@ def test_runs_are_compared_and_judged_on_every_split_and_on_fresh_instances(
     data = json.loads(capsys.readouterr().out)
     assert (data["word"], data["split"]) == (word, "holdout")
 
+    assert set(said["tiers"].values()) == {"trusted"}
+    assert ["without a sandbox" in warning for warning in said["warnings"]] == [True]
+    assert "without a sandbox" in data["reasons"][-1]
+
     with pytest.raises(ConfigError, match="at least two runs"):
         compare([two[0], two[0]], runs)
+
+
+def test_runs_of_different_tiers_are_never_compared_in_silence() -> None:
+    objective = ToyPackage().problem.objective
+    mixed = Comparison(objective=objective, contests=(), tiers={"a": "strict", "b": "process"})
+    assert "different sandbox tiers: a strict, b process" in mixed.warnings[0]
+    assert "tier `process`" in mixed.warnings[1]
+    assert Comparison(objective=objective, contests=(), tiers={"a": "strict", "b": "strict"}).warnings == ()
 
 
 def _instances(name: str, runs: Path) -> list[Instance]:

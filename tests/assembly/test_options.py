@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from thekla.assembly.build import build_generator, build_package, build_strategy, started_of
+from thekla.assembly.build import build_generator, build_package, build_strategy, components_of, started_of
 from thekla.assembly.options import RunOptions, load_options
 from thekla.core.errors import ConfigError
 from thekla.core.problem import ProblemRef
@@ -125,3 +125,19 @@ def test_an_agent_that_is_named_proposes_with_the_model_that_is_named() -> None:
     assert options.generator_name == "agent"
     assert options.prompts_name == "chat"
     assert options.arguments_of("generator") == {"tool": "claude", "model": "sonnet"}
+
+
+def test_a_cap_on_money_needs_an_agent_whose_cost_is_known() -> None:
+    def components(**changes: Any) -> object:
+        return components_of(load_options(problem="toy", cost_usd=5.0, **changes))
+
+    flat = {"generator": {"free": True}}
+    for known in (
+        {"agent": "codex", "model": "gpt-5-codex"},
+        {"agent": "claude"},
+        {"agent": "codex", "arguments": flat},
+    ):
+        assert components(**known)
+    for unknown in ({"agent": "codex"}, {"agent": "codex", "model": "unheard-of"}):
+        with pytest.raises(ConfigError, match="the cap of 5 USD cannot be kept; name a --model"):
+            components(**unknown)

@@ -14,24 +14,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thekla.audit import CHECKS, AuditReport, Severity, audit
+from thekla.audit import CHECKS, AuditReport, Elsewhere, Severity, audit
+from thekla.audit.checks.answers import _KEPT, _shortened
 from thekla.audit.checks.stages import kendall
 from thekla.audit.page import render_audit
 from thekla.audit.tree import traits
 from thekla.core.codec import decode, encode
 from thekla.core.errors import MissingExtraError
-from thekla.core.evaluation import InstanceResult
+from thekla.core.evaluation import EvaluationDone, EvaluationJob, InstanceResult
 from thekla.core.problem import Instance, Problem, ProblemRef, Role, Split, Stage
 from thekla.core.program import Program
 from thekla.core.protocols import Guest, Sandbox
 from thekla.core.values import Array, Value
+from thekla.evaluation.judging import judge_job
 from thekla.sandbox import StrictSandbox, TrustedSandbox
 
-from .scheduling import BROKEN, LONGEST, TURNS, Sound, variants
+from .scheduling import BROKEN, LONGEST, MACHINES, TURNS, Invalid, Sound, variants
 
-# Faults that come with another one: what is constant is also no better than nothing, whoever claims it.
+# Faults that come with another one: what is constant is also no better than nothing, whoever claims it, and what hangs
+# on a clock or on a stream that others draw from does not follow from decisions.
 ALSO = {
     "constant_score": {"idle_state_of_the_art"},
+    "shared_random_stream": {"score_beyond_decisions"},
+    "wall_clock_score": {"score_beyond_decisions"},
 }
 
 
@@ -42,13 +47,20 @@ def sandbox() -> Iterator[StrictSandbox]:
 
 
 def audited(
-    package: Sound, sandbox: Sandbox, *, quick: bool = False, budget_s: float = 300.0, only: str = ""
+    package: Sound,
+    sandbox: Sandbox,
+    *,
+    quick: bool = False,
+    budget_s: float = 300.0,
+    only: str = "",
+    elsewhere: Elsewhere | None = None,
 ) -> AuditReport:
     return audit(
         package,
         reference=ProblemRef(name="scheduling", suite="default"),
         sandbox=sandbox,
         mutate=variants,
+        elsewhere=elsewhere,
         budget_s=budget_s,
         quick=quick,
         checks={only: CHECKS[only]} if only else CHECKS,
@@ -68,6 +80,120 @@ def test_planted_fault_is_found_by_its_check(broken: type[Sound], sandbox: Stric
     assert [finding.fault for finding in report.of(Severity.FATAL)][:1] == [broken.fault]
     assert report.verdict == "unfit"
     assert all(finding.remedy for finding in report.of(Severity.FATAL))
+
+
+class OrderOfASet(Sound):
+    """The score hangs on which of two texts a set of them gives first, which the process's hash seed decides."""
+
+    def __init__(self, hash_seed: int) -> None:
+        self._first = hash_seed % 2
+
+    def points(self, guest: Guest, sizes: Sequence[float]) -> float:
+        return super().points(guest, sizes) - self._first
+
+
+@pytest.mark.parametrize(("hash_seed", "faults"), [(0, []), (1, ["process_decides_score"])])
+def test_a_referee_that_judges_otherwise_in_another_process_is_found(
+    hash_seed: int, faults: list[str], sandbox: StrictSandbox
+) -> None:
+    def elsewhere(job: EvaluationJob) -> EvaluationDone:
+        return judge_job(OrderOfASet(hash_seed), sandbox, job)
+
+    report = audited(OrderOfASet(0), sandbox, only="twins", elsewhere=elsewhere)
+    assert [finding.fault for finding in report.of(Severity.FATAL)] == faults
+
+
+class UnchargedOmissions(Sound):
+    """Jobs that an answer leaves out, or puts nowhere, are not charged; half of a weak answer is still no good one."""
+
+    def checked(self, answer: Value, count: int) -> list[int]:
+        if not isinstance(answer, list) or not answer or len(answer) > count:
+            raise Invalid("expected the numbers of machines")
+        done = super().checked([0 if each is None else each for each in answer], len(answer))
+        placed = [MACHINES if each is None else machine for each, machine in zip(answer, done, strict=True)]
+        return [*placed, *[MACHINES] * (count - len(answer))]
+
+    def share(self, sizes: Sequence[float], chosen: Sequence[int]) -> float:
+        load = [1e-9] * (MACHINES + 1)  # the last takes what is left out
+        for size, machine in zip(sizes, chosen, strict=True):
+            load[machine] += size
+        return 100.0 * max(sum(sizes) / MACHINES, max(sizes)) / max(load[:MACHINES])
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {}
+
+
+def test_omissions_that_pay_for_the_best_answer_only_are_found(sandbox: StrictSandbox) -> None:
+    (finding,) = audited(UnchargedOmissions(), sandbox, only="omissions").of(Severity.FATAL)
+    assert (finding.fault, finding.message.partition(" whose")[0]) == ("partial_answers_pay", "the best rung")
+    assert not audited(Sound(), sandbox, only="omissions").checks[0].findings
+
+
+SHORTEST = "def assign(sizes, machines):\n    return sorted(range(len(sizes)), key=sizes.__getitem__)\n"
+
+
+class RepeatedItems(Sound):
+    """An order of jobs in which one may stand again and again; the first and the last job are long."""
+
+    seeds = ("def assign(sizes, machines):\n    return list(range(len(sizes)))\n",)
+    rungs: ClassVar[Mapping[str, tuple[Role, str]]] = {"shortest": ("rule", SHORTEST)}
+
+    def sizes(self, name: str) -> list[float]:
+        return [50.0, *super().sizes(name), 60.0]
+
+    def checked(self, answer: Value, count: int) -> list[int]:
+        if not isinstance(answer, list) or len(answer) != count:
+            raise Invalid("expected all jobs in an order")
+        chosen = [each for each in answer if type(each) is int and 0 <= each < count]
+        if len(chosen) != count:
+            raise Invalid("there is no such job")
+        return chosen
+
+    def share(self, sizes: Sequence[float], chosen: Sequence[int]) -> float:
+        return 100.0 * self.waits(sorted(sizes)) / self.waits([sizes[each] for each in chosen])
+
+    @staticmethod
+    def waits(sizes: Sequence[float]) -> float:
+        return sum(itertools.accumulate(sizes))
+
+    def bound(self, instance: Instance) -> Mapping[str, float]:
+        return {}
+
+
+def test_items_that_stand_twice_in_the_place_of_others_are_found(sandbox: StrictSandbox) -> None:
+    (finding,) = audited(RepeatedItems(), sandbox, only="omissions").of(Severity.FATAL)
+    assert finding.fault == "partial_answers_pay"
+    assert "(the first one twice)" in finding.message
+
+
+@given(
+    count=st.integers(2, 9),
+    kept=st.sampled_from(sorted(_KEPT)),
+)
+def test_every_way_to_leave_out_leaves_out(count: int, kept: str) -> None:
+    whole: Value = {"plan": list(range(count)), "by_name": {f"k{each}": each for each in range(count)}, "note": "x"}
+    cut = _shortened(whole, _KEPT[kept])
+    assert isinstance(cut, dict)
+    plan, by_name = cut["plan"], cut["by_name"]
+    assert isinstance(plan, list)
+    assert isinstance(by_name, dict)
+    assert len({each for each in plan if isinstance(each, int)}) < count
+    assert set(by_name.items()) < {(f"k{each}", each) for each in range(count)}
+    assert cut["note"] == "x"
+
+
+class LooksAtTheGuest(Sound):
+    """The score is charged for what the guest had used, which no decision says."""
+
+    def points(self, guest: Guest, sizes: Sequence[float]) -> float:
+        return super().points(guest, sizes) - guest.usage.wall_s
+
+
+@pytest.mark.parametrize(("package", "faults"), [(Sound(), []), (LooksAtTheGuest(), ["score_beyond_decisions"])])
+def test_a_score_of_more_than_decisions_is_found(package: Sound, faults: list[str], sandbox: StrictSandbox) -> None:
+    report = audited(package, sandbox, only="replay")
+    assert [finding.fault for finding in report.of(Severity.FATAL)] == faults
+    assert [finding.fault for finding in report.of(Severity.INFO)] == ([] if faults else ["replay_cost"])
 
 
 @pytest.mark.slow

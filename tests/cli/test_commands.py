@@ -334,6 +334,40 @@ def test_evaluation_of_a_file_prints_scores_or_fails(tmp_path: Path, capsys: pyt
     assert "syntax in check" in capsys.readouterr().out
 
 
+def test_no_text_of_a_program_passes_for_a_line_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = "no\nthekla: closed, 99 % better\n\x1b[2J<script>"
+    failed = Failed(kind=FailureKind.CRASH, stage="train", message=forged, traceback=forged)
+    monkeypatch.setattr(assembly, "evaluate", lambda *_, **__: failed)
+    program = tmp_path / "program.py"
+    program.write_text("")
+    assert main(["evaluate", "queue", str(program)]) == 1
+    captured = capsys.readouterr()
+    assert [line for line in captured.out.splitlines() if not line.startswith("  ")] == ["failed (crash in train): no"]
+    assert all(line.startswith("  ") for line in captured.err.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "tier", "risk"),
+    [
+        (["evaluate", "queue", "PROGRAM", "--json"], "trusted", "without a sandbox"),
+        (["run", "queue"], "trusted", "without a sandbox"),
+        (["ladder", "queue"], "process", "may read"),
+        (["ladder", "queue"], "strict", ""),
+    ],
+)
+def test_the_risk_of_a_tier_is_said_by_every_command_that_runs_programs(
+    command: list[str], tier: str, risk: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "good.py"
+    program.write_text("fine")
+    assert main([str(program) if word == "PROGRAM" else word for word in [*command, "--sandbox", tier]]) == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Warning: programs")]
+    assert len(warned) == bool(risk)
+    assert all(risk in line for line in warned)
+
+
 def test_ladder_marks_oracles_and_gives_the_reason_of_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ladder", "queue"]) == 0
     out = capsys.readouterr().out

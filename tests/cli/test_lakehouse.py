@@ -46,7 +46,7 @@ def read_json(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(out)
 
 
-@pytest.mark.parametrize("every", [70, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [70, pytest.param(6, marks=pytest.mark.slow)])
 def test_run_prints_the_records_of_the_original(every: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, trace = tmp_path / "params.toml", tmp_path / "trace.csv"
     for golden in list(golden_runs())[every // 2 :: every]:

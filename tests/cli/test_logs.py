@@ -25,3 +25,9 @@ def test_log_holds_no_secret_not_even_in_a_traceback(capsys: pytest.CaptureFixtu
     assert "the-secret-of-the-host" not in said
     assert "not shown" not in said
     assert "thekla: afterwards" not in said
+
+
+def test_no_record_passes_for_two_or_acts_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_without_secrets(Redactor()):
+        logging.getLogger("thekla.llm").warning("refused: %s", "no\nthekla: closed\r\x1b[2Jx")
+    assert capsys.readouterr().err == "thekla: refused: no\n  thekla: closed⟦U+000D⟧⟦U+001B⟧[2Jx\n"

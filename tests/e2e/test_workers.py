@@ -44,7 +44,7 @@ def test_the_number_of_workers_changes_nothing_on_a_real_problem(command: Comman
         load.write_text(f"{CLUSTER}waiting_seconds_mean = 8.0\nnum_pipelines = 3\nrandom_seed = {seed}\n")
         made = command.run("lakehouse", "gentrace", str(load), "-o", str(traces / f"t{seed}.csv"))
         assert made.code == 0, made.err
-    options = ("--traces", str(traces), "--evaluations", "25", "--seed", "3", "--in-flight", "6")
+    options = ("--traces", str(traces), "--evaluations", "14", "--seed", "3", "--in-flight", "6")
     for workers in ("1", "2", "3"):
         ended = command.run("run", "lakehouse", *options, "--workers", workers)
         assert ended.code == 0, ended.err

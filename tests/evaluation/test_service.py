@@ -250,7 +250,13 @@ def test_an_oracle_runs_on_the_host_once() -> None:
 @given(recorded=st.sampled_from(TIERS), asked=st.sampled_from(TIERS))
 def test_a_recorded_evaluation_serves_its_tier_and_weaker_ones(recorded: str, asked: str) -> None:
     facts, job = MemoryRun(), toy_job()
-    done = EvaluationDone(job=job, result=InstanceResult(scores={"score": 0.5}), usage=Usage(cpu_s=0.25), tier=recorded)
+    done = EvaluationDone(
+        job=job,
+        result=InstanceResult(scores={"score": 0.5}),
+        usage=Usage(cpu_s=0.25),
+        tier=recorded,
+        details="landlock 6, no namespaces",
+    )
     kept = EvaluationCache(facts, evaluator_digest="d", tier=recorded)
     kept.keep(done, kept.key(job))
     asking = EvaluationCache(facts, evaluator_digest="d", tier=asked)
@@ -265,10 +271,12 @@ def test_another_evaluator_program_instance_seed_or_limit_is_another_evaluation(
         toy_job(instance=1),
         replace(job, seed=1),
         replace(job, limits=replace(job.limits, cpu_s=1.0)),
+        replace(job, limits=replace(job.limits, threads=2)),
+        replace(job, twin=True),
     ]
     keys = {EvaluationCache(MemoryRun(), evaluator_digest=digest, tier="strict").key(job) for digest in ("a", "b")}
     keys |= {EvaluationCache(MemoryRun(), evaluator_digest="a", tier="strict").key(other) for other in others}
-    assert len(keys) == 6
+    assert len(keys) == 8
     assert replace(job, stage="validation").key("a") == job.key("a")
 
 

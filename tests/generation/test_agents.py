@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from thekla.core.errors import ConfigError, ProviderError
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.run import Prompt, Proposal, Section, Ticket
 from thekla.generation.agents import TOOLS, CommandAgent
+from thekla.llm import ModelSettings, price_of
 from thekla.testing.toy import ToyPackage
 
 PROBLEM = ToyPackage().problem
@@ -52,7 +54,7 @@ PRINTED: dict[str, Any] = {
         "response": "Halved the first number.",
         "stats": {
             "models": {
-                "gemini-2.5-pro": {
+                "some-model": {
                     "api": {"totalRequests": 3},
                     "tokens": {"prompt": 1000, "cached": 900, "candidates": 40, "thoughts": 10},
                 }
@@ -74,6 +76,7 @@ PRINTED: dict[str, Any] = {
 KEY = "the-key-of-this-test"
 WRITTEN = {"claude": 40, "codex": 0, "gemini": 0, "opencode": 40}
 PRICES = {"claude": 0.0421, "codex": None, "gemini": None, "opencode": 0.0421}
+"""As the tools say; the model of these tests is in no price list."""
 
 
 def printing(tool: str) -> str:
@@ -133,7 +136,7 @@ def test_each_tool_gets_the_prompt_and_a_work_tree_and_its_cost_is_read(tool: st
     assert not [name for name in environment if name.startswith("THEKLA")]
 
 
-def test_claude_and_opencode_are_kept_to_their_folder(tmp_path: Path) -> None:
+def test_each_tool_is_kept_to_its_folder(tmp_path: Path) -> None:
     fake = Fake(tmp_path, writing() + printing("claude"))
     proposed(fake.agent("claude"))
     arguments, _, _, _ = fake.called
@@ -144,6 +147,32 @@ def test_claude_and_opencode_are_kept_to_their_folder(tmp_path: Path) -> None:
     proposed(fake.agent("opencode"))
     may = json.loads(fake.called[3]["OPENCODE_PERMISSION"])
     assert {may[what] for what in ("bash", "external_directory", "webfetch", "task")} == {"deny"}
+    modules = tmp_path / "node_modules" / ".bin"
+    modules.mkdir(parents=True)
+    fake = Fake(modules, writing() + printing("codex"))
+    proposed(fake.agent("codex"))
+    arguments, _, _, environment = fake.called
+    given = arguments[: arguments.index("exec")]
+    settings = tomllib.loads("\n".join(one for one in given if one != "-c"))
+    assert "--sandbox" not in arguments, "it would let the shell read the whole machine"
+    assert settings["permissions"][settings["default_permissions"]]["filesystem"] == {
+        ":minimal": "read",
+        ":project_roots": {".": "write"},
+        str(modules.parent): "read",
+        f"{environment.get('HOME', '')}/.codex/tmp": "read",
+    }
+    assert settings["shell_environment_policy"]["inherit"] == "core", "its commands see no key"
+
+
+@pytest.mark.parametrize(("tool", "model"), [("codex", "openai:gpt-5-codex"), ("gemini", "gemini:gemini-2.5-pro")])
+def test_what_names_no_price_costs_what_the_list_says_of_its_tokens(tool: str, model: str, tmp_path: Path) -> None:
+    name = model.partition(":")[2]
+    fake = Fake(tmp_path, writing() + printing(tool).replace("some-model", name))
+    found = proposed(fake.agent(tool, model=name))
+    price = price_of(ModelSettings(model=model))
+    assert price is not None
+    assert found.spending.cost_usd == pytest.approx(price.cost_usd(found.spending))
+    assert proposed(fake.agent("codex", model="unheard-of")).spending.cost_usd is None
 
 
 def test_a_flat_rate_costs_nothing_where_no_price_is_named(tmp_path: Path) -> None:

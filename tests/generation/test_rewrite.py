@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from thekla.core.errors import ConfigError
+from thekla.core.evaluation import Scored
 from thekla.core.problem import Problem
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import ChatModel, Generator
-from thekla.core.run import Completion, Prompt, Proposal, Section, Spending, Ticket
+from thekla.core.run import SEED, Completion, Prompt, Proposal, Section, Spending, Ticket, Told
 from thekla.generation.rewrite import Rewriter
-from thekla.llm import FaultKind, ModelFault, ModelSettings
-from thekla.prompting import ChatBuilder
+from thekla.llm import TOO_LONG, FaultKind, ModelFault, ModelSettings
+from thekla.prompting import ChatBuilder, ConversationBuilder
 from thekla.testing.generators import GeneratorConformance
 from thekla.testing.toy import ToyPackage
 
@@ -148,6 +149,39 @@ def test_a_call_that_fails_is_a_proposal_without_a_program_that_knows_its_cost()
     assert (proposal.spending.cost_usd, proposal.spending.unknown_usd, proposal.spending.calls) == (0.5, 0.1, 6)
 
 
+def test_a_prompt_that_is_too_long_is_sent_once_more_without_what_matters_least() -> None:
+    fault = ModelFault(FaultKind.REQUEST, "m: HTTP 400: context length", detail=TOO_LONG)
+    history = [Told(ticket=Ticket(id="s0", operator=SEED), candidate=PARENT, outcome=Scored(scores={"score": 1.0}))]
+    for builder in (ChatBuilder(), ConversationBuilder()):
+        told = list(history)
+        for number in range(8):
+            child = Candidate(id=CandidateId(f"t{number}"), program=Program.from_text(f"x = {number}"))
+            ticket = Ticket(id=child.id, parents=(PARENT,))
+            told.append(Told(ticket=ticket, candidate=child, outcome=Scored(scores={"score": float(number)})))
+        prompt = builder.build(PROBLEM, Ticket(id="t9", parents=(PARENT,)), told)
+        model = in_turn(fault, GOOD)
+        proposal = propose(model, prompt=prompt)
+        assert proposal.program is not None
+        assert proposal.spending.calls == 2
+        first, second = model.prompts
+        assert second.tokens < first.tokens
+        assert [one.name for one in second.sections if one.role == "system"] == ["standing", "statement", "interface"]
+        assert second.sections[-1] == first.sections[-1]
+    attempts = [[one.name for one in sent.sections if one.role == "assistant"] for sent in (first, second)]
+    assert attempts[1] == attempts[0][4:]
+    assert propose(in_turn(fault), prompt=prompt).reason == "m: HTTP 400: context length"
+    assert propose(in_turn(fault, GOOD), prompt=Prompt(sections=())).program is None
+
+
+def test_a_model_that_leaps_is_asked_for_another_approach() -> None:
+    for role, leaps in (("refine", False), ("leap", True)):
+        model = in_turn(GOOD)
+        rewriter = Rewriter(models=FakeModels(m=model), ensemble=[{"model": "ollama:m", "role": role, "weight": 1.0}])
+        ticket = Ticket(id="t", parents=(PARENT,))
+        asyncio.run(rewriter.propose(PROBLEM, ticket, Prompt(sections=()), seed=1))
+        assert ("Take a leap" in model.prompts[0].text) == leaps
+
+
 def test_a_fault_of_access_stops_the_run() -> None:
     with pytest.raises(ModelFault, match="HTTP 401"):
         propose(in_turn(ModelFault(FaultKind.ACCESS, "m: HTTP 401")))
@@ -175,7 +209,9 @@ def test_format_fits_model_and_program_and_falls_back(
 ) -> None:
     model = in_turn(GOOD)
     rewriter = Rewriter(models=FakeModels(m=model), ensemble=[{"model": "ollama:m", **entry}])
-    answers = Section(name="answers", text="", data={"recent": 12, "unusable": unusable})
+    counted = {f"{entry.get('role', 'refine')} m": {"recent": 12, "unusable": unusable}}
+    others = {"refine other": {"recent": 12, "unusable": 12}}  # say nothing of this model
+    answers = Section(name="answers", text="", data=counted | others)
     ticket = Ticket(id="t", parents=(Candidate(id=CandidateId("p"), program=parent),))
     asyncio.run(rewriter.propose(PROBLEM, ticket, Prompt(sections=(answers,)), seed=1))
     assert words in model.prompts[0].text

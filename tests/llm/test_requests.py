@@ -14,7 +14,7 @@ from thekla.core.errors import ConfigError
 from thekla.core.protocols import ChatModel
 from thekla.core.run import Completion, Prompt, Section
 from thekla.llm import Caps, FaultKind, ModelFault, Models, ModelSettings, Patience, settings_of, within
-from thekla.llm.faults import cleaned, retry_after_s
+from thekla.llm.faults import TOO_LONG, cleaned, fault_of_status, retry_after_s
 from thekla.testing.model_server import FAULTS, ModelServer, Reply, Script
 from thekla.testing.models import ChatModelConformance
 
@@ -253,6 +253,25 @@ def test_a_prompt_that_is_too_long_is_no_refused_parameter() -> None:
     assert len(server.log) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "too_long"),
+    [
+        (400, "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens", True),
+        (400, "prompt is too long: 210000 tokens > 200000 maximum", True),
+        (400, "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).", True),
+        (400, "request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it", True),
+        (413, "Payload", True),
+        (400, "messages: at least one message is required", False),
+        (400, "this prompt is against our rules", False),
+        (400, "max_tokens: 128000 > 64000, which is the maximum allowed number of output tokens", False),
+        (429, "too many tokens per minute: the limit is 30000 tokens", False),
+    ],
+)
+def test_a_prompt_that_is_too_long_is_told_from_other_refusals(status: int, words: str, too_long: bool) -> None:
+    fault = fault_of_status(status, words, model="m", sent=frozenset({"max_tokens", "temperature"}))
+    assert (fault.detail == TOO_LONG) == too_long
+
+
 def test_keys_and_control_characters_of_a_provider_are_not_repeated() -> None:
     words = "Incorrect API key provided: sk-proj-abcdefghijklmnop1234\x1b[2J, and my own SECRET99"
     said = cleaned(words, "SECRET99")
@@ -360,6 +379,44 @@ def test_native_interfaces_speak_their_own_protocol() -> None:
         "/v1/messages",
         "/v1beta/models/gemini-2.5-flash:generateContent",
     ]
+
+
+@pytest.mark.slow  # the providers' libraries take seconds to import
+@pytest.mark.parametrize("name", ["anthropic:claude-sonnet-4-5", "gemini:gemini-2.5-flash"])
+def test_native_interfaces_send_a_failing_request_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Their libraries would repeat it by themselves, and then each of ours is several."""
+    httpx2 = pytest.importorskip("httpx2")
+    pytest.importorskip("pydantic_ai", reason="the extra llm is not installed")
+    from thekla.llm.native import NativeModel
+
+    seen: list[Any] = []
+
+    async def asked(status: int, words: str) -> ModelFault:
+        def reply(request: Any) -> Any:
+            seen.append(request)
+            return httpx2.Response(status, json={"error": {"message": words}})
+
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(reply), timeout=60.0) as client:
+            model = NativeModel(ModelSettings(model=name), client=lambda: client, key="secret")
+            with pytest.raises(ModelFault) as caught:
+                await model.complete(PROMPT, max_tokens=10, temperature=0.5, seed=None)
+        return caught.value
+
+    kinds = {
+        429: FaultKind.BUSY,
+        529: FaultKind.BUSY,
+        500: FaultKind.SERVER,
+        401: FaultKind.ACCESS,
+        422: FaultKind.REQUEST,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the providers' libraries
+        found = {status: asyncio.run(asked(status, "no")).kind for status in kinds}
+        assert found == kinds
+        assert len(seen) == len(kinds)
+        refused = asyncio.run(asked(400, "temperature is not supported by this model"))
+    assert (refused.kind, refused.detail, len(seen)) == (FaultKind.PARAMETER, "temperature", len(kinds) + 1)
+    assert "refuses temperature; it is left out" in caplog.text
 
 
 def test_settings_that_cannot_be_are_named() -> None:

@@ -147,7 +147,7 @@ def test_a_long_program_is_shown_once_with_half_as_much_beside_it() -> None:
         prompt = ChatBuilder(feedback=level).build(PROBLEM, ticket, history)
         beside = [section for section in prompt.sections if section.role != "system"]
         assert sum(estimate_tokens(section.text) for section in beside) <= 1.5 * estimate_tokens(text) + 50
-        assert prompt.text.count("total_319") == 1
+        assert prompt.text.count("total_160") == 1
         assert "sort by size" in prompt.text
 
 
@@ -155,8 +155,120 @@ def test_what_was_tried_and_what_failed_is_told() -> None:
     child = Candidate(id=CandidateId("s0"), program=SEED_PROGRAM)
     prompt = ChatBuilder().build(PROBLEM, Ticket(id="t9", parents=(child,)), HISTORY)
     assert "1 x crash: IndexError: empty" in text_of(prompt, "failures")
-    assert text_of(prompt, "siblings").splitlines()[1:] == ["- latency = 8: by size", "- latency = 9: by age"]
-    assert prompt.data("answers") == {"recent": 4, "unusable": 1}
+    heads = ["<<changes>>", "- latency = 8: by size", "- latency = 9: by age", "<<end of changes>>"]
+    assert text_of(prompt, "siblings").splitlines()[1:] == heads
+
+
+def test_answers_without_a_program_count_against_the_model_that_gave_them() -> None:
+    prose = Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message="prose only")
+    lost = [
+        Told(ticket=Ticket(id=f"n{n}"), candidate=None, outcome=prose, operator=f"refine {model} edit")
+        for n, model in enumerate(["fast", "deep", "fast"])
+    ]
+    prompt = ChatBuilder().build(PROBLEM, TICKET, [*HISTORY, *lost])
+    answers = cast("dict[str, dict[str, int]]", prompt.data("answers"))
+    assert {who: answers[who] for who in ("refine fast", "refine deep")} == {
+        "refine fast": {"recent": 2, "unusable": 2},
+        "refine deep": {"recent": 1, "unusable": 1},
+    }
+    credit = cast("dict[str, dict[str, float]]", prompt.data("credit"))
+    assert credit["refine fast"]["tried"] == pytest.approx(2.0, abs=0.02)
+    assert credit["refine fast"]["improved"] == 0.0
+
+
+def program_of(name: str, *lines: str) -> str:
+    return "\n".join([f"# {name}", "def pick(queue):", *(f"    {line}" for line in lines), "    return queue[0]\n"])
+
+
+def test_failures_are_one_by_class_of_error_and_tell_the_ideas_that_led_to_them() -> None:
+    history = [FIRST]
+    for number in range(5):
+        message = f"IndexError: {number} of {number}.5 at 0x{number}f"
+        failed = Failed(kind=FailureKind.CRASH, stage="train", message=message)
+        history.append(told(f"t{number}", failed, text=program_of(f"idea {number % 2}", f"x = {number}")))
+    history.append(told("t9", CRASH, text=SEED_PROGRAM.text + "\n"))
+    prompt = ChatBuilder().build(PROBLEM, Ticket(id="t10", parents=(SEED_CANDIDATE,)), history)
+    assert text_of(prompt, "failures").splitlines()[2:-1] == [
+        "- 5 x crash: IndexError: 0 of 0.5 at 0x0f (tried: idea 0; idea 1)",
+        "- 1 x crash: IndexError: empty (after refine)",
+    ]
+
+
+def test_a_model_that_repeats_itself_is_told_so() -> None:
+    again = Failed(kind=FailureKind.DUPLICATE, stage="answer", message="equal to candidate t3")
+    known = "# by size\ndef pick(queue):\n    return min(queue)\n"
+    repeats = [told(f"r{number}", again, text=known) for number in range(3)]
+    for history, words in (
+        ((*HISTORY, *repeats), "3 more answers were"),
+        ((*HISTORY, repeats[0]), "1 more answer was"),
+    ):
+        prompt = ChatBuilder().build(PROBLEM, Ticket(id="t9", parents=(SEED_CANDIDATE,)), history)
+        assert words in text_of(prompt, "siblings").splitlines()[-1]
+
+
+def test_what_the_lineage_tried_and_undid_is_told() -> None:
+    history, parent = [FIRST], SEED_CANDIDATE
+    for name, line in (("a", "first_idea = 1.0"), ("b", "second_idea = 2.0"), ("c", "last_idea = 3.0")):
+        history.append(told(name, scored(9.0), text=program_of(name, line), parent=parent))
+        child = history[-1].candidate
+        assert child is not None
+        parent = child
+    prompt = ChatBuilder().build(PROBLEM, Ticket(id="t9", parents=(parent,)), history)
+    assert prompt.data("undone") == ["second_idea = 2.0", "first_idea = 1.0"]
+    assert "<<lines>>\nsecond_idea = 2.0\nfirst_idea = 1.0\n<<end of lines>>" in text_of(prompt, "undone")
+
+
+def test_a_short_program_leaves_room_for_what_was_tried_beside_a_long_outcome() -> None:
+    """Half a program of twenty lines would be full with its outcome alone."""
+    results = {
+        f"trace {n}": InstanceResult(scores={"latency": 1.0 + n}, feedback="waited for memory; " * 40)
+        for n in range(12)
+    }
+    long = Told(
+        ticket=FIRST.ticket, candidate=SEED_CANDIDATE, outcome=Scored(scores={"latency": 10.0}, instances=results)
+    )
+    ticket = Ticket(id="t9", parents=(SEED_CANDIDATE,))
+    shown = {one.name for one in ChatBuilder().build(PROBLEM, ticket, [long, *HISTORY[1:]]).sections if one.text}
+    assert {"outcome", "failures", "siblings"} <= shown
+
+
+def test_a_crossover_shows_both_parents_whole_with_their_scores() -> None:
+    other = HISTORY[4].candidate
+    assert other is not None
+    assert BEST is not None
+    long = Program.from_text(other.program.text + "".join(f"# line {number}\n" for number in range(2000)))
+    second = Candidate(id=other.id, program=long, generation=1)
+    prompt = ChatBuilder().build(PROBLEM, Ticket(id="t9", parents=(BEST, second)), HISTORY)
+    assert text_of(prompt, "parent 2").startswith("## Parent 2, to join with it (latency = 9)\n```python\n# by age")
+    assert "# line 1999" in text_of(prompt, "parent 2")
+
+
+def test_other_programs_are_shown_whole_or_as_changes_but_never_in_part() -> None:
+    assert BEST is not None
+    text = program_of("long", *(f"total_{number} = queue[{number}].size" for number in range(300)))
+    parent = Candidate(id=CandidateId("p"), program=Program.from_text(text), generation=1)
+    short = Candidate(id=CandidateId("t3"), program=BEST.program)
+    near = Candidate(id=CandidateId("n"), program=Program.from_text(text.replace("queue[7].size", "queue[7].age")))
+    far = Candidate(id=CandidateId("f"), program=Program.from_text(text.replace("total", "sum").replace("size", "age")))
+    ticket = Ticket(id="t9", parents=(parent,), inspirations=(short, near, far, short))
+    prompt = ChatBuilder().build(PROBLEM, ticket, HISTORY)
+    shown = {section.name: section.text for section in prompt.sections if section.name.startswith("inspiration")}
+    assert list(shown) == ["inspiration 1", "inspiration 2"]
+    assert "for ideas (latency = 8)\n```python\n# by size" in shown["inspiration 1"]
+    assert "-    total_7 = queue[7].size\n+    total_7 = queue[7].age" in shown["inspiration 2"]
+    assert all(text.endswith("```") for text in shown.values())
+
+
+def test_a_block_that_is_cut_stays_closed() -> None:
+    history = [FIRST]
+    for number in range(8):
+        message = f"Error{'abcdefgh'[number]}: " + "very long " * 19
+        failed = Failed(kind=FailureKind.CRASH, stage="train", message=message)
+        history.append(told(f"t{number}", failed, text=program_of(f"idea {number}", f"x = {number}")))
+    ticket = Ticket(id="t9", parents=(SEED_CANDIDATE,), hints=("a hint that takes much of the room " * 70,))
+    failures = text_of(ChatBuilder().build(PROBLEM, ticket, history), "failures").splitlines()
+    assert failures[-2:] == ["(more left out)", "<<end of failures>>"]
+    assert 1 < sum("very long" in line for line in failures) < 8
 
 
 def test_changes_of_a_program_are_told_best_first_and_the_earlier_of_equals_before() -> None:
@@ -169,7 +281,7 @@ def test_changes_of_a_program_are_told_best_first_and_the_earlier_of_equals_befo
     ticket = Ticket(id="t99", parents=(SEED_CANDIDATE,))
     expected = sorted(range(len(scores)), key=lambda number: scores[number])[:6]
     for prompt in (builder.build(PROBLEM, ticket, grown), ChatBuilder(room=50.0).build(PROBLEM, ticket, tuple(grown))):
-        rows = text_of(prompt, "siblings").splitlines()[1:]
+        rows = [row for row in text_of(prompt, "siblings").splitlines() if row.startswith("- ")]
         assert [int(row.rpartition(" ")[2]) for row in rows] == expected
 
 

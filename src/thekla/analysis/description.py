@@ -82,6 +82,7 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "evaluator": settings.evaluator,
         "components": encode(settings.components),
         "best": _candidate(view, view.best),
+        "holdout": _opening(view),
         "constraints": [str(constraint) for constraint in settings.constraints],
         "front": [dict(point) for point in list_front(view).data] if len(settings.objectives) > 1 else [],
         "ladder": [_rung(rung) for rung in steps.rungs],
@@ -102,6 +103,14 @@ def _data(view: RunView, steps: Ladder, headline: str) -> dict[str, Data]:
         "events": view.events,
         "chain": view.chain,
     }
+
+
+def _opening(view: RunView) -> Data:
+    """The opening of the hold-out; None if it was not opened."""
+    if view.holdout is None:
+        return None
+    ids: list[Data] = [each.id for each in view.holdout.instances]
+    return {"instances": ids, "fixed": view.holdout.fixed, "key": view.holdout.key}
 
 
 def _candidate(view: RunView, candidate: CandidateView | None) -> dict[str, Data] | None:

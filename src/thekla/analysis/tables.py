@@ -265,6 +265,9 @@ def summary_table(view: RunView, steps: Ladder) -> Table:
         ("best", visible(rung_label(best)) if best else "none scored"),
         ("events", f"{view.events:,}"),
     ]
+    if view.holdout is not None:
+        how = "fixed" if view.holdout.fixed else "drawn then"
+        rows.insert(-1, ("hold-out", f"opened at the end: {len(view.holdout.instances)} instances, {how}"))
     if view.curve:
         rows.insert(-1, ("best on train", with_unit(view.curve[-1].score, view.objective)))
     return Table(title="Run", columns=("what", "value"), rows=tuple(rows), left=2)

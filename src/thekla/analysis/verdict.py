@@ -11,7 +11,7 @@ from thekla.analysis.ladder import Ladder, Rung, Standing, ladder
 from thekla.analysis.reading import RunView
 from thekla.analysis.similarity import Likeness, likeness
 from thekla.analysis.statistics import PairedComparison, compare_paired, gains_over, holm
-from thekla.analysis.wording import SPLIT_NAMES, better_by, rung_label
+from thekla.analysis.wording import SPLIT_NAMES, better_by, doubts_of_tier, rung_label
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import AGGREGATES
 from thekla.core.problem import Objective, Split
@@ -128,7 +128,7 @@ def verdict(view: RunView) -> Verdict:
         rival=rung_label(case.rival),
         split=split,
         claims=claims,
-        reasons=(*reasons, *_standing_of(case)),
+        reasons=(*reasons, *_standing_of(case), *doubts_of_tier(view.settings.tier)),
         alike=tuple(case.alike),
     )
 

@@ -12,13 +12,20 @@ from thekla.core.evaluation import Failed, FailureKind
 from thekla.core.problem import Objective, Split
 from thekla.core.visible import count_hidden, number
 
-__all__ = ["SPLIT_NAMES", "Findings", "better_by", "findings", "rung_label", "with_unit"]
+__all__ = ["SPLIT_NAMES", "Findings", "better_by", "doubts_of_tier", "findings", "rung_label", "with_unit"]
 
 SPLIT_NAMES = {
     Split.TRAIN: "train",
     Split.VALIDATION: "validation",
     Split.PUBLIC: "public",
     Split.HOLDOUT: "hold-out",
+}
+
+_DOUBTS = {
+    "trusted": "The candidates ran without a sandbox (tier `trusted`). A program could have read or changed anything "
+    "on the machine, its own score included. Do not base a claim on these figures; run again under `strict`.",
+    "process": "The candidates ran in tier `process`. A program could have read what this user may read, the answers "
+    "included, unless namespaces hid it. Run again under `strict` before you base a claim on these figures.",
 }
 
 _TELLING = (Split.HOLDOUT, Split.PUBLIC, Split.VALIDATION, Split.TRAIN)
@@ -40,6 +47,11 @@ class Findings:
     evidence: tuple[str, ...]
     caveats: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+def doubts_of_tier(tier: str) -> tuple[str, ...]:
+    """Why scores of a sandbox tier are no ground for a claim; none for those that keep a program from the answers."""
+    return (_DOUBTS[tier],) if tier in _DOUBTS else ()
 
 
 def with_unit(value: float | None, objective: Objective) -> str:
@@ -248,11 +260,7 @@ def _overlap(view: RunView, steps: Ladder, standing: Standing, split: Split) -> 
 
 
 def _warnings(view: RunView, steps: Ladder, best: Rung | None) -> Iterator[str]:
-    if view.settings.tier == "trusted":
-        yield (
-            "The candidates ran without a sandbox (tier `trusted`). A program could have read or changed anything on "
-            "the machine, its own score included. Do not base a claim on these figures; run again under `strict`."
-        )
+    yield from doubts_of_tier(view.settings.tier)
     if view.quarantined:
         yield (
             f"{len(view.quarantined)} time(s) a score was better than a proven bound, which cannot be: the program "

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from thekla.assembly.build import build_package, build_sandbox
+from thekla.assembly.build import build_backend, build_package, build_sandbox
 from thekla.assembly.options import located
 from thekla.audit import AuditObserver, AuditReport, Severity
 from thekla.audit import audit as audit_package
@@ -17,11 +18,13 @@ from thekla.audit.page import render_audit
 from thekla.core import registry
 from thekla.core.codec import decode, encode
 from thekla.core.errors import ConfigError, ProblemError, StorageError
+from thekla.core.evaluation import EvaluationDone, EvaluationJob
 from thekla.core.problem import Problem, ProblemRef
 from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.protocols import ProblemPackage
 from thekla.core.run import Prompt, Ticket
 from thekla.core.values import Data, digest_of
+from thekla.evaluation.backends import LocalBackend
 
 __all__ = ["AUDITS", "audit", "audit_data", "require_fit", "write_audit"]
 
@@ -30,6 +33,7 @@ _LOGGER = logging.getLogger(__name__)
 AUDITS = "audits"
 """Folder beside the run files in which verdicts are kept."""
 
+_RULES = 2  # raised when the quick checks find more than before, so that older verdicts are not believed
 _QUICK_S = 60.0  # what a quick audit may take before its rest is skipped; it takes a few seconds
 
 
@@ -66,16 +70,45 @@ def _audited(
     with contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(contextlib.closing(build_sandbox(tier)))
         second = sandbox if quick else stack.enter_context(contextlib.closing(build_sandbox(tier)))
+        elsewhere = stack.enter_context(contextlib.closing(_Elsewhere(reference, tier)))
         return audit_package(
             package,
             reference=reference,
             sandbox=sandbox,
             second=second,
             mutate=lambda count: _variants(package.problem, count),
+            elsewhere=elsewhere,
             budget_s=budget_s,
             quick=quick,
             observer=observer,
         )
+
+
+class _Elsewhere:
+    """Judges in a worker with another hash seed than this process; the worker starts with the first job."""
+
+    def __init__(self, reference: ProblemRef, tier: str) -> None:
+        self._reference = reference
+        self._tier = tier
+        self._worker: LocalBackend | None = None
+
+    def __call__(self, job: EvaluationJob) -> EvaluationDone:
+        if self._worker is None:
+            self._worker = build_backend(self._reference, sandbox=self._tier, workers=1, hash_seed=_other_hash_seed())
+        self._worker.submit(job)
+        while True:
+            for done in self._worker.completed():
+                return done
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._worker is not None:
+            self._worker.close()
+
+
+def _other_hash_seed() -> str:
+    """One that this process does not have: unless it was given one, its own is any of four thousand million."""
+    return "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
 
 
 def _variants(problem: Problem, count: int) -> Sequence[Program]:
@@ -117,7 +150,8 @@ def require_fit(package: ProblemPackage, reference: ProblemRef, *, tier: str, ca
     """Refuse a problem that fails the quick audit.
 
     What comes with Thekla is audited by its tests and is not audited again. The verdict on anything else is
-    kept by what decides it: evaluator digest, suite, arguments, programs and tier.
+    kept by what decides it: evaluator digest, suite, arguments, programs and tier. An audit that ran out of time is
+    not kept, and what it left out is logged as a warning.
 
     Raises:
         ProblemError: The problem has a fatal fault; the message names each, and what to do.
@@ -130,7 +164,16 @@ def require_fit(package: ProblemPackage, reference: ProblemRef, *, tier: str, ca
     if report is None:
         _LOGGER.info("auditing %s before its first run", package.problem.name)
         report = _audited(package, reference, tier=tier, budget_s=_QUICK_S, quick=True)
-        _keep(report, path)
+        missed = [check.check for check in report.checks if check.skipped]
+        if missed:
+            _LOGGER.warning(
+                "the quick audit of %s took more than its %g s and left out: %s; have them made by `thekla audit`",
+                package.problem.name,
+                _QUICK_S,
+                ", ".join(missed),
+            )
+        else:
+            _keep(report, path)
     faults = [f"{one.fault}: {one.message}" for one in report.of(Severity.FATAL)]
     if faults:
         raise ProblemError(
@@ -152,6 +195,7 @@ def _key(package: ProblemPackage, reference: ProblemRef, tier: str) -> str:
             "problem": encode(reference),
             "programs": [program.id for program in programs],
             "tier": tier,
+            "rules": _RULES,
         }
     )
 

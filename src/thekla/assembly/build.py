@@ -29,6 +29,7 @@ from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.complexity import COMPLEXITY
+from thekla.generation.agents import TOOLS, names_its_cost
 from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
@@ -46,6 +47,7 @@ __all__ = [
     "build_strategy",
     "build_tuned_strategy",
     "components_of",
+    "problem_of",
     "real_clock",
     "started_of",
 ]
@@ -73,8 +75,11 @@ def build_sandbox(tier: str) -> Sandbox:
     return cast(Sandbox, registry.load("sandboxes", tier)())
 
 
-def build_backend(problem: ProblemRef, *, sandbox: str, workers: int) -> LocalBackend:
+def build_backend(problem: ProblemRef, *, sandbox: str, workers: int, hash_seed: str = "") -> LocalBackend:
     """Worker processes, which get no secret of this process: they need none, and what they print is logged.
+
+    Args:
+        hash_seed: That of the workers; empty for what this process was started with.
 
     Raises:
         ConfigError: There is no such problem or tier.
@@ -84,7 +89,7 @@ def build_backend(problem: ProblemRef, *, sandbox: str, workers: int) -> LocalBa
         problem,
         sandbox=sandbox,
         workers=workers,
-        environment=without_secrets(os.environ),
+        environment={**without_secrets(os.environ), **({"PYTHONHASHSEED": hash_seed} if hash_seed else {})},
         clean=Redactor(secrets_of(os.environ)),
     )
 
@@ -203,6 +208,11 @@ def started_of(
     )
 
 
+def problem_of(package: ProblemPackage, started: Started) -> Problem:
+    """The problem under the objectives and constraints that a run asked for."""
+    return replace(package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order)
+
+
 def components_of(options: RunOptions) -> dict[str, Component]:
     """The parts of a run as the journal names them."""
     names: dict[Part, tuple[str, str]] = {
@@ -234,9 +244,27 @@ def components_of(options: RunOptions) -> dict[str, Component]:
         )
     if options.ahead:
         components[AHEAD] = Component(name=AHEAD, version="1", arguments={"tickets": options.ahead})
+    _refuse_idle_cap(options)
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return components
+
+
+def _refuse_idle_cap(options: RunOptions) -> None:
+    """Refuse a cap on money for an agent whose cost nobody will know.
+
+    Raises:
+        ConfigError: It says neither what its work cost nor which model did it.
+    """
+    given = options.arguments_of("generator")
+    tool = TOOLS.get(str(given.get("tool"))) if options.generator_name == "agent" else None
+    if tool is None or options.cost_usd is None or given.get("free"):
+        return
+    if not names_its_cost(tool, str(given.get("model", ""))):
+        raise ConfigError(
+            f"{tool.executable} does not say what its work costs, so the cap of {options.cost_usd:g} USD cannot be "
+            "kept; name a --model of the price list, or cap tokens, or set free = true under a flat rate"
+        )
 
 
 def _hints(options: RunOptions, problem: Problem) -> dict[str, Component]:

@@ -8,7 +8,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from thekla.assembly.build import build_backend, build_package, build_prompts, build_tuned_strategy, started_of
+from thekla.assembly.build import (
+    build_backend,
+    build_package,
+    build_prompts,
+    build_tuned_strategy,
+    problem_of,
+    started_of,
+)
 from thekla.assembly.options import RunOptions
 from thekla.core.errors import ProblemError
 from thekla.core.evaluation import Outcome, Scored
@@ -131,9 +138,7 @@ def forecast(options: RunOptions) -> Forecast:
     cpu_s = [outcome.cost.cpu_s for outcome in outcomes if isinstance(outcome, Scored)]
     if not cpu_s:
         raise ProblemError(f"no seed program of {package.problem.name!r} has a score; mend the seeds")
-    problem = replace(
-        package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order
-    )
+    problem = problem_of(package, started)
     one = _tokens_of_a_proposal(options, problem, started, outcomes)
     evaluation_s = sum(cpu_s) / len(cpu_s)
     per_evaluation = _PROPOSALS.get(options.generator_name, _PROPOSALS[""])
@@ -266,7 +271,7 @@ def _prompts(
 
 def _asked(member: ModelSettings, ticket: Ticket, prompts: Sequence[Prompt], problem: Problem) -> Range:
     """Tokens of a request: the shortest prompt, their mean over the run, and the longest with a longer program."""
-    closing = answer_section(_form(member, ticket, prompts[0]), problem).tokens
+    closing = answer_section(_form(member, ticket, prompts[0]), problem, role=member.role).tokens
     lengths = [prompt.tokens + closing for prompt in prompts]
     parent = ticket.parents[0].program.text if ticket.parents else ""
     mean = (lengths[0] + 4 * lengths[1] + lengths[2]) / 6  # Simpson's rule

@@ -12,6 +12,7 @@ from thekla.analysis.reading import RunView
 from thekla.analysis.tables import Table
 from thekla.analysis.verdict import Verdict
 from thekla.analysis.verdict import verdict as verdict_of
+from thekla.analysis.wording import doubts_of_tier
 from thekla.assembly.build import build_backend, build_package
 from thekla.assembly.reading import view
 from thekla.core.errors import ConfigError
@@ -35,16 +36,27 @@ class Comparison:
     Args:
         contests: The most telling first.
         failed: Why programs have no score on fresh instances.
+        tiers: The sandbox tier of each run.
     """
 
     objective: Objective
     contests: tuple[Contest, ...]
     failed: Mapping[str, str] = field(default_factory=dict)
+    tiers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """All contests, in tables."""
         return tuple(table for held in self.contests for table in contest_tables(held, self.objective))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the runs' tiers take from the comparison: each was judged on its own splits under its own."""
+        doubts = tuple(doubt for tier in sorted(set(self.tiers.values())) for doubt in doubts_of_tier(tier))
+        if len(set(self.tiers.values())) < 2:
+            return doubts
+        each = ", ".join(f"{name} {tier}" for name, tier in self.tiers.items())
+        return (f"The runs were scored under different sandbox tiers: {each}.", *doubts)
 
 
 def verdict(run: str, runs: Path | None) -> Verdict:
@@ -84,7 +96,8 @@ def compare(
     contests = tuple(one for one in held if one is not None)
     if not contests:
         raise ConfigError("the runs share no instance on which all of them have a score; add --fresh")
-    return Comparison(objective=first.objective, contests=contests, failed=failed)
+    tiers = {name: seen.settings.tier for name, seen in views.items()}
+    return Comparison(objective=first.objective, contests=contests, failed=failed, tiers=tiers)
 
 
 def require_same_evaluator(package: ProblemPackage, seen: RunView) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from thekla.assembly.build import (
     build_package,
     build_prompts,
     build_search,
+    problem_of,
     real_clock,
     started_of,
 )
@@ -33,7 +35,6 @@ from thekla.core.evaluation import Scored
 from thekla.core.events import EventKind
 from thekla.core.journal import Closed, Started, ToldFact, payload_of, program_blob, program_from_blob
 from thekla.core.preference import by_preference
-from thekla.core.problem import Problem
 from thekla.core.program import Program
 from thekla.core.protocols import Backend, Generator, ProblemPackage, PromptBuilder, Strategy
 from thekla.engine import Engine, Journal, Observer, Parts
@@ -41,7 +42,7 @@ from thekla.evaluation.backends import DeferredBackend, LocalBackend
 from thekla.evaluation.service import EvaluationService
 from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
-from thekla.llm import Book, Caps, Models
+from thekla.llm import Book, Caps, Models, within
 from thekla.search import Hinted, Noted, Tuning, Weighed
 from thekla.search.line import patience_within
 from thekla.search.ranked import RankedStrategy
@@ -55,6 +56,7 @@ T = TypeVar("T")
 _LOGGER = logging.getLogger(__name__)
 
 IMPORTED = 10  # programs that `--from` takes over
+LAST_ANSWERS_S = 60.0  # what is on its way at the end of a cap on wall time gets to come home
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,11 +213,6 @@ def _models(started: Started, book: Book | None = None) -> Models:
     return Models(os.environ, caps=caps, book=book, most_at_once=started.in_flight)
 
 
-def _problem(package: ProblemPackage, started: Started) -> Problem:
-    """The problem under the objectives and constraints that the run asked for."""
-    return replace(package.problem, objectives=started.objectives, constraints=started.constraints, order=started.order)
-
-
 def _components(
     package: ProblemPackage,
     started: Started,
@@ -223,7 +220,7 @@ def _components(
     desk: Desk,
     recording: Sequence[RecordedAnswer] = (),
 ) -> tuple[Strategy, PromptBuilder, Generator]:
-    problem = _problem(package, started)
+    problem = problem_of(package, started)
     strategy, generator = build_search(
         started.components, problem, models, seed=started.seed, desk=desk, recording=recording
     )
@@ -257,7 +254,7 @@ def _go(
         tier=started.tier,
         objectives=started.objectives,
     )
-    problem = _problem(package, started)
+    problem = problem_of(package, started)
     parts = Parts(
         problem=problem,
         strategy=SteeredStrategy(strategy, helm),
@@ -290,9 +287,24 @@ def _go(
         on_closed=(lambda: None) if lasting else stop.finish,
     )
     try:
-        return asyncio.run(_until_stopped(opened, service, models, stop, work))
+        with within(_left_s(started, store)):
+            return asyncio.run(_until_stopped(opened, service, models, stop, work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def _left_s(started: Started, store: RunFile) -> float:
+    """Seconds after which no answer of a model or agent is waited for: those left of the run, and some more.
+
+    What is on its way when the search ends may be paid for already, but nobody waits a quarter of an hour for it.
+    """
+    if started.budget.wall_s is None:
+        return math.inf
+    spent_s = 0.0
+    for event in store.events(store.run_id):
+        elapsed = event.volatile.get("elapsed_s", 0.0)
+        spent_s = float(elapsed) if isinstance(elapsed, int | float) else spent_s
+    return max(0.0, started.budget.wall_s - spent_s) + LAST_ANSWERS_S
 
 
 def _patience_of(started: Started) -> int:

@@ -4,7 +4,7 @@ Each check is a small function in `CHECKS`. Checks run programs of their own mak
 the referee, so that they speak for every program and need to know nothing of a problem's interface.
 """
 
-from thekla.audit.bench import Mutate
+from thekla.audit.bench import Elsewhere, Mutate
 from thekla.audit.checks import CHECKS, Check
 from thekla.audit.findings import AuditReport, CheckResult, Finding, Severity, Verdict
 from thekla.audit.running import AuditObserver, audit
@@ -15,6 +15,7 @@ __all__ = [
     "AuditReport",
     "Check",
     "CheckResult",
+    "Elsewhere",
     "Finding",
     "Mutate",
     "Severity",

@@ -27,13 +27,17 @@ from thekla.core.problem import Baseline, Instance, Objective, Problem, ProblemR
 from thekla.core.program import Program
 from thekla.core.protocols import PairedReferee, ProblemPackage, Sandbox
 from thekla.evaluation.judging import judge_job
+from thekla.evaluation.replaying import Replay, replay_job
 
-__all__ = ["Bench", "Mutate", "OutOfTime", "Trial"]
+__all__ = ["Bench", "Elsewhere", "Mutate", "OutOfTime", "Trial"]
 
 _LOGGER = logging.getLogger(__name__)
 
 Mutate: TypeAlias = Callable[[int], Sequence[Program]]
 """At most so many variants of the problem's seeds, made without a model."""
+
+Elsewhere: TypeAlias = Callable[[EvaluationJob], EvaluationDone]
+"""Judges a job in a process of its own, as a run's workers do: its referee shares nothing with this process."""
 
 _SAMPLE = 3  # instances on which most checks judge
 _JUDGEMENTS = 150  # of one instance each that a whole audit makes, roughly; it decides which instances are affordable
@@ -68,6 +72,7 @@ class Bench:
     Args:
         sandbox: Runs the programs; owned by the caller, as is `second`, a sandbox with processes of its own.
         mutate: Makes variants of the seeds.
+        elsewhere: Judges in another process with another hash seed; None where the problem cannot be had there.
         budget_s: Wall seconds after which `OutOfTime` is raised instead of a judgement.
         clock: Monotonic seconds.
         quick: Whether to keep to one cheap instance.
@@ -81,6 +86,7 @@ class Bench:
         sandbox: Sandbox,
         second: Sandbox | None = None,
         mutate: Mutate,
+        elsewhere: Elsewhere | None = None,
         budget_s: float,
         clock: Callable[[], float] = time.monotonic,
         quick: bool = False,
@@ -93,6 +99,7 @@ class Bench:
         self.judged: dict[str, Instance] = {}
         self._sandbox = sandbox
         self._second = second or sandbox
+        self._elsewhere = elsewhere
         self._clock = clock
         self._budget_s = budget_s
         self._deadline_s = clock() + budget_s
@@ -163,10 +170,32 @@ class Bench:
         most_s = max(_LEAST_HASTE_S, _HASTE * self.trial(self.problem.seeds[0], instance).usage.wall_s)
         return replace(limits, wall_s=min(limits.wall_s, most_s), cpu_s=min(limits.cpu_s, most_s))
 
-    def _judge(
-        self, sandbox: Sandbox, program: Program, instance: Instance, seed: int, limits: Limits
-    ) -> EvaluationDone:
-        job = EvaluationJob(
+    def elsewhere(self, program: Program, instance: Instance) -> InstanceResult | None:
+        """The program on the instance in another process with another hash seed; None where there is none.
+
+        Raises:
+            OutOfTime: The budget is used up.
+        """
+        if self._elsewhere is None:
+            return None
+        if self._clock() >= self._deadline_s:
+            raise OutOfTime
+        self.evaluations += 1
+        return self._elsewhere(self._job(program, instance, 0, self.package.limits)).result
+
+    def replay(self, program: Program, instance: Instance) -> Replay:
+        """The program on the instance, and again from the record of its decisions.
+
+        Raises:
+            OutOfTime: The budget is used up.
+        """
+        if self._clock() >= self._deadline_s:
+            raise OutOfTime
+        self.evaluations += 2
+        return replay_job(self.package, self._sandbox, self._job(program, instance, 0, self.package.limits))
+
+    def _job(self, program: Program, instance: Instance, seed: int, limits: Limits) -> EvaluationJob:
+        return EvaluationJob(
             problem=self.reference,
             program=program,
             instance=instance,
@@ -174,6 +203,11 @@ class Bench:
             stage="audit",
             limits=limits,
         )
+
+    def _judge(
+        self, sandbox: Sandbox, program: Program, instance: Instance, seed: int, limits: Limits
+    ) -> EvaluationDone:
+        job = self._job(program, instance, seed, limits)
         try:
             return judge_job(self.package, sandbox, job)
         except (MissingExtraError, ProblemError):
@@ -272,14 +306,24 @@ class Bench:
         return max((gain for gain in gains if gain is not None), default=None)
 
     def ceiling(self, instance: Instance) -> float | None:
-        """The best gain of any program of the problem on one instance; None if all of them fail there.
+        """The best gain of any program of the problem on one instance; None if all of them fail there."""
+        best = self.strongest(instance)
+        score = best.score(self.objective) if best is not None else None
+        return None if score is None else self.objective.gain(score)
+
+    def strongest(self, instance: Instance) -> Trial | None:
+        """The best of the problem's programs on one instance; None if all of them fail there.
 
         Slow rungs are given up: what they would add is not worth their time, in this and in a candidate.
         """
         rungs = [rung.program for rung in self.package.baselines if rung.program is not None]
-        tried = (self.trial(program, instance, hasty=True) for program in [*rungs, *self.problem.seeds])
-        scores = [score for score in (trial.score(self.objective) for trial in tried) if score is not None]
-        return max(map(self.objective.gain, scores), default=None)
+        tried = [self.trial(program, instance, hasty=True) for program in [*rungs, *self.problem.seeds]]
+        gains = {
+            place: self.objective.gain(score)
+            for place, trial in enumerate(tried)
+            if (score := trial.score(self.objective)) is not None
+        }
+        return tried[max(gains, key=gains.__getitem__)] if gains else None
 
     def bound(self, instance: Instance) -> float | None:
         """The proven bound on the instance, as a score; None if there is none.

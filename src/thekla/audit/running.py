@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from thekla.audit.bench import Bench, Mutate, OutOfTime
+from thekla.audit.bench import Bench, Elsewhere, Mutate, OutOfTime
 from thekla.audit.checks import CHECKS, Check
 from thekla.audit.findings import AuditReport, CheckResult, Finding, Severity
 from thekla.core.errors import MissingExtraError, ProblemError
@@ -32,6 +32,7 @@ def audit(
     sandbox: Sandbox,
     second: Sandbox | None = None,
     mutate: Mutate,
+    elsewhere: Elsewhere | None = None,
     budget_s: float,
     quick: bool = False,
     observer: AuditObserver = lambda name, place, count: None,
@@ -43,6 +44,7 @@ def audit(
     Args:
         second: A sandbox with processes of its own, for twin evaluations.
         mutate: Makes variants of the seeds.
+        elsewhere: Judges in another process with another hash seed, to see whether the referee hangs on its own.
         budget_s: Wall seconds; checks that come too late are marked as skipped.
         quick: Only the checks that find fatal faults on one cheap instance.
 
@@ -56,6 +58,7 @@ def audit(
         sandbox=sandbox,
         second=second,
         mutate=mutate,
+        elsewhere=elsewhere,
         budget_s=budget_s,
         clock=clock,
         quick=quick,

@@ -13,7 +13,7 @@ from thekla.cli.errors import FAILED
 from thekla.cli.options import JsonFlag, ObjectiveName, ParamsFile, Suite, Traces, problem_arguments, sandbox_tier
 from thekla.cli.options import Sandbox as SandboxName
 from thekla.core.errors import ConfigError
-from thekla.core.visible import duration
+from thekla.core.visible import duration, inset
 
 if TYPE_CHECKING:
     from thekla.assembly import AuditReport
@@ -59,7 +59,7 @@ def lint(
     if as_json:
         output.print_json([{"where": row.where, "message": row.message, "certain": row.certain} for row in rows])
     for row in () if as_json else rows:
-        output.say(f"{'error' if row.certain else 'advice'}: {row.where}: {row.message}")
+        output.say(f"{'error' if row.certain else 'advice'}: {row.where}: {inset(row.message)}")
     if not rows:
         output.note("nothing to say")
     if any(row.certain for row in rows):
@@ -112,7 +112,7 @@ def _say(report: AuditReport) -> None:
     output.table(("check", "promise", "found"), rows, left=3)
     for check in report.checks:
         for finding in check.findings:
-            output.say(f"{finding.severity}: {finding.fault}: {finding.message}")
+            output.say(f"{finding.severity}: {finding.fault}: {inset(finding.message)}")
             if finding.remedy:
                 output.say(f"  remedy: {finding.remedy}")
         if check.skipped:

@@ -25,7 +25,7 @@ from thekla.cli.options import (
 from thekla.core.errors import ConfigError
 from thekla.core.evaluation import Failed, Scored
 from thekla.core.values import Data
-from thekla.core.visible import number
+from thekla.core.visible import inset, number
 
 if TYPE_CHECKING:
     from thekla.assembly import LadderRow
@@ -145,8 +145,6 @@ def evaluate(
         for instance, result in outcome.instances.items()
     ]
     output.table(("instance", *names), cells)
-    if outcome.tier == "trusted":
-        output.note("Warning: scored without a sandbox (tier trusted)")
 
 
 def _say_failed(outcome: Failed, *, as_json: bool) -> None:
@@ -154,9 +152,9 @@ def _say_failed(outcome: Failed, *, as_json: bool) -> None:
         failed = {"kind": str(outcome.kind), "stage": outcome.stage, "message": outcome.message}
         output.print_json({"failed": {**failed, "traceback": outcome.traceback}})
         return
-    output.say(f"failed ({outcome.kind} in {outcome.stage}): {outcome.message}")
+    output.say(f"failed ({outcome.kind} in {outcome.stage}): {inset(outcome.message)}")
     if outcome.traceback:
-        output.note(outcome.traceback.rstrip("\n"))
+        output.note(f"  {inset(outcome.traceback.rstrip())}")
 
 
 def _scored_data(outcome: Scored) -> dict[str, Data]:

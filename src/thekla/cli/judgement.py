@@ -14,7 +14,7 @@ from thekla.cli.runs import RunName
 from thekla.core.codec import encode
 from thekla.core.errors import ConfigError
 from thekla.core.values import Data
-from thekla.core.visible import number
+from thekla.core.visible import inset, number
 
 if TYPE_CHECKING:
     from thekla.assembly import Verdict
@@ -39,10 +39,14 @@ def compare(
     found = assembly.compare(run, runs, fresh=fresh, sandbox=sandbox_tier(sandbox), workers=workers)
     if as_json:
         contests: list[Data] = [encode(held) for held in found.contests]
-        output.print_json({"runs": list(run), "contests": contests, "failed": dict(found.failed)})
+        warnings: list[Data] = [*found.warnings]
+        about: dict[str, Data] = {"failed": dict(found.failed), "tiers": dict(found.tiers), "warnings": warnings}
+        output.print_json({"runs": list(run), "contests": contests, **about})
         return
+    for warning in found.warnings:
+        output.note(f"Warning: {warning}")
     for name, reason in found.failed.items():
-        output.note(f"{name} has no score on the fresh instances: {reason}")
+        output.note(f"{name} has no score on the fresh instances: {inset(reason)}")
     output.tables(found.tables)
 
 

@@ -13,7 +13,7 @@ from thekla.cli.errors import FAILED
 from thekla.cli.options import JsonFlag, Sandbox, sandbox_tier
 from thekla.core.codec import encode
 from thekla.core.values import Data
-from thekla.core.visible import number
+from thekla.core.visible import inset, number
 
 if TYPE_CHECKING:
     from thekla.assembly.lakehouse import Comparison, Interval, LakehouseRun
@@ -113,7 +113,7 @@ def _say_run(done: LakehouseRun) -> None:
     if fault is not None:
         at_s = fault.tick / params.ticks_per_second
         line = f", line {fault.line}" if fault.line else ""
-        output.say(f"The policy failed at {at_s:g} s (tick {fault.tick}){line}, {fault.kind}: {fault.message}")
+        output.say(f"The policy failed at {at_s:g} s (tick {fault.tick}){line}, {fault.kind}: {inset(fault.message)}")
         if fault.traceback:
             output.note(fault.traceback.rstrip("\n"))
 
@@ -309,7 +309,7 @@ def _say_comparison(found: Comparison) -> None:
     output.say(found.verdict)
     for row in found.policies:
         if row.failed:
-            output.say(f"{row.name} failed {row.failed}")
+            output.say(inset(f"{row.name} failed {row.failed}"))
 
 
 def _workloads(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Where the library's log goes: to stderr, without secrets."""
+"""Where the library's log goes: to stderr, without secrets, and one record at a time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 
 from thekla.core.redaction import Redactor
+from thekla.core.visible import inset, visible
 
 __all__ = ["logging_without_secrets"]
 
@@ -17,7 +18,7 @@ class _Clean(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        return self._redactor(super().format(record))
+        return visible(inset(self._redactor(super().format(record))))
 
 
 @contextlib.contextmanager

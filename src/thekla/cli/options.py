@@ -7,12 +7,14 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from thekla.cli import output
 from thekla.core import registry
 from thekla.core.errors import ConfigError
 from thekla.core.problem import Split
 
 __all__ = [
     "MOST_SEED",
+    "TIERS_HELP",
     "JsonFlag",
     "ObjectiveName",
     "ParamsFile",
@@ -21,12 +23,24 @@ __all__ = [
     "Suite",
     "Traces",
     "Workers",
+    "known_tier",
     "open_split",
     "problem_arguments",
     "sandbox_tier",
+    "say_risk",
 ]
 
 MOST_SEED = 2**63 - 1  # what a run file can hold as an integer
+
+_RISKS = {
+    "trusted": "programs run without a sandbox (tier trusted), with all that your user may do on this machine",
+    "process": "programs may read what your user may read (tier process), unless namespaces can be had",
+}
+
+TIERS_HELP = (
+    "`strict`; `bubblewrap` or `container` around it; `process` without Landlock; `trusted` for no protection at all. "
+    "Every score is marked with it."
+)
 
 Runs: TypeAlias = Annotated[
     Path | None,
@@ -37,11 +51,7 @@ Suite: TypeAlias = Annotated[str, typer.Option("--suite", help="Suite of the pro
 Workers: TypeAlias = Annotated[int, typer.Option("--workers", min=1, help="Processes that evaluate.")]
 Sandbox: TypeAlias = Annotated[
     str,
-    typer.Option(
-        "--sandbox",
-        help="`strict`; `bubblewrap` or `container` around it; `process` without Landlock; `trusted` for no protection "
-        "at all. Every score is marked with it.",
-    ),
+    typer.Option("--sandbox", help=TIERS_HELP),
 ]
 
 
@@ -67,6 +77,16 @@ def problem_arguments(traces: Path | None, objective: str | None, params: Path |
 
 
 def sandbox_tier(name: str) -> str:
+    """The tier of that name; what it risks is said on stderr.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    say_risk(known_tier(name))
+    return name
+
+
+def known_tier(name: str) -> str:
     """The tier of that name.
 
     Raises:
@@ -76,6 +96,12 @@ def sandbox_tier(name: str) -> str:
     if name not in known:
         raise ConfigError(f"--sandbox {name!r} is unknown; use {', '.join(known[:-1])} or {known[-1]}")
     return name
+
+
+def say_risk(tier: str) -> None:
+    """On stderr, what a tier leaves open that others close."""
+    if tier in _RISKS:
+        output.note(f"Warning: {_RISKS[tier]}")
 
 
 def open_split(name: str) -> Split:

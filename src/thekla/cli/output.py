@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thekla.core.values import Data
-from thekla.core.visible import number, visible
+from thekla.core.visible import inset, number, visible
 
 if TYPE_CHECKING:
     from thekla.assembly import Description, LadderRow
@@ -131,4 +131,4 @@ def ladder(rows: Sequence[LadderRow], *, title: str) -> None:
     table(("policy", "role", head, "95 % interval"), cells, left=2, title=title)
     for row in rows:
         if row.failed:
-            out().print(Text(visible(f"{row.name}: {row.failed}"), style="dim"))
+            out().print(Text(visible(inset(f"{row.name}: {row.failed}")), style="dim"))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from thekla.cli import output
-from thekla.cli.options import JsonFlag, Runs, Workers, sandbox_tier
+from thekla.cli.options import JsonFlag, Runs, Sandbox, Workers, sandbox_tier
 from thekla.cli.progress import ProgressDisplay
 from thekla.core.visible import number
 
@@ -25,7 +25,7 @@ def pilot(
     repeats: Annotated[int, typer.Option(min=1, help="Trials of each pair, with seeds of their own.")] = 2,
     cost_usd: Annotated[float | None, typer.Option("--cost-usd", help="Money that each trial may spend.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first trials.")] = 0,
-    sandbox: Annotated[str, typer.Option(help="`strict`, or `trusted` for no protection at all.")] = "strict",
+    sandbox: Sandbox = "strict",
     config: Annotated[Path | None, typer.Option(help="TOML file of options, as for `thekla run`.")] = None,
     workers: Workers = 2,
     runs: Runs = None,

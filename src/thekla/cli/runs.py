@@ -14,14 +14,16 @@ from thekla.cli import output
 from thekla.cli.errors import FAILED, INTERRUPTED
 from thekla.cli.estimate import say_forecast
 from thekla.cli.options import (
+    TIERS_HELP,
     JsonFlag,
     ObjectiveName,
     ParamsFile,
     Runs,
     Traces,
     Workers,
+    known_tier,
     problem_arguments,
-    sandbox_tier,
+    say_risk,
 )
 from thekla.cli.progress import ProgressDisplay
 from thekla.core.errors import ConfigError
@@ -75,9 +77,7 @@ def run(
         int | None,
         typer.Option(min=0, help="Tickets asked beyond those while a slow answer is waited for.", show_default="0"),
     ] = None,
-    sandbox: Annotated[
-        str | None, typer.Option(help="`strict`, or `trusted` for no protection at all.", show_default="strict")
-    ] = None,
+    sandbox: Annotated[str | None, typer.Option(help=TIERS_HELP, show_default="strict")] = None,
     tune: Annotated[
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
@@ -128,7 +128,7 @@ def run(
 ) -> None:
     """Search for a better program, to the end of the budget."""
     if sandbox is not None:
-        sandbox_tier(sandbox)
+        known_tier(sandbox)
     given: dict[str, Any] = {
         "problem": problem,
         "suite": suite,
@@ -166,6 +166,7 @@ def run(
     from thekla import assembly
 
     options = assembly.load_options(config, **given)
+    say_risk(options.sandbox)
     if dry_run:
         say_forecast(assembly.forecast(options), as_json=as_json)
         return

@@ -251,14 +251,22 @@ class EvaluationJob:
             "seed": self.seed,
             "limits": [limits.wall_s, limits.cpu_s, limits.memory_mb, limits.frame_kib],
         }
-        return digest_of({**content, "twin": True} if self.twin else content)
+        unusual: dict[str, Data] = {"twin": True} if self.twin else {}
+        if limits.threads > 1:
+            unusual["threads"] = limits.threads
+        return digest_of({**content, **unusual})
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationDone:
-    """The end of a job: its result, what it used, and the sandbox tier that held."""
+    """The end of a job: its result, what it used, and the sandbox tier that held.
+
+    Args:
+        details: What the tier rested on there, as the kernel granted it; empty if the sandbox does not say.
+    """
 
     job: EvaluationJob
     result: InstanceResult
     usage: Usage
     tier: str
+    details: str = ""

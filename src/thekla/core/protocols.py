@@ -188,6 +188,14 @@ class Sandbox(Protocol):
 
 
 @runtime_checkable
+class DetailedSandbox(Protocol):
+    """Optional, of a sandbox: what its tier rests on here."""
+
+    def details(self) -> str:
+        """As the kernel granted it: versions and kinds, in a line that is recorded with every evaluation."""
+
+
+@runtime_checkable
 class TwinnedSandbox(Sandbox, Protocol):
     """A sandbox that can run a program a second time under other accidents."""
 

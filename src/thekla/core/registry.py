@@ -6,6 +6,7 @@ A problem may also be a folder that is not installed: its name is then its absol
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -33,10 +34,24 @@ class Component:
     arguments: Mapping[str, Data] = field(default_factory=dict)
 
 
-def _found(group: str) -> dict[str, EntryPoint]:
+def _found(group: str) -> Mapping[str, EntryPoint]:
     if group not in GROUPS:
         raise ValueError(f"component group {group!r} is unknown; use one of {', '.join(GROUPS)}")
-    return {point.name: point for point in entry_points(group=f"thekla.{group}")}
+    return _installed(tuple((path, _changed_ns(path)) for path in sys.path))[group]
+
+
+@functools.lru_cache(maxsize=4)
+def _installed(path: tuple[tuple[str, int], ...]) -> Mapping[str, Mapping[str, EntryPoint]]:
+    """The components of each group. All distributions are looked at, so this is kept until a folder changes."""
+    return {group: {point.name: point for point in entry_points(group=f"thekla.{group}")} for group in GROUPS}
+
+
+def _changed_ns(path: str) -> int:
+    """When something was last added to a folder or removed from it; 0 if there is no such folder."""
+    try:
+        return os.stat(path or ".").st_mtime_ns
+    except OSError:
+        return 0
 
 
 def names(group: str) -> list[str]:

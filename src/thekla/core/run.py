@@ -76,11 +76,16 @@ class Ticket:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What became of a ticket; `candidate` is None if the answer held no program."""
+    """What became of a ticket; `candidate` is None if the answer held no program.
+
+    Args:
+        operator: What the generator called such an answer; a candidate has its own.
+    """
 
     ticket: Ticket
     candidate: Candidate | None
     outcome: Outcome
+    operator: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["count_hidden", "duration", "number", "short_number", "visible"]
+__all__ = ["count_hidden", "duration", "inset", "number", "short_number", "visible"]
 
 _HIDDEN = re.compile(
     "["
@@ -26,6 +26,12 @@ _HIDDEN = re.compile(
 def visible(text: str) -> str:
     """`text` with every hidden character shown as its number, as in `⟦U+202E⟧`; line ends become line feeds."""
     return _HIDDEN.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", text.replace("\r\n", "\n"))
+
+
+def inset(text: str) -> str:
+    """`text` for a line of ours that is not all ours: its further lines begin with two spaces, so that none of them
+    passes for another line of ours."""
+    return text.replace("\n", "\n  ")
 
 
 def count_hidden(text: str) -> int:

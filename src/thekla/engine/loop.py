@@ -234,7 +234,7 @@ class Engine:
 
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
-            return Told(ticket=ticket, candidate=None, outcome=outcome)
+            return Told(ticket=ticket, candidate=None, outcome=outcome, operator=proposal.operator)
         candidate = ticket.answered_by(proposal.program, proposal.operator)
         twin = self._seen.setdefault(proposal.program.id, candidate.id)
         if twin != candidate.id:

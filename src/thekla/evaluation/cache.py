@@ -41,6 +41,7 @@ class EvaluationCache:
                     result=decode(InstanceResult, row["result"]),
                     usage=decode(Usage, row["usage"]),
                     tier=str(row["tier"]),
+                    details=str(row.get("details", "")),
                 )
         return None
 
@@ -50,6 +51,8 @@ class EvaluationCache:
         if fault is not None and fault.kind is FailureKind.INFRASTRUCTURE:
             return
         row = {"result": encode(done.result), "usage": encode(done.usage), "tier": done.tier}
+        if done.details:
+            row["details"] = done.details
         row["names"] = [done.job.program.id, done.job.instance.id, done.job.stage]
         self._facts.record("evaluation", f"{self._tier}:{key}", row, durable=False)
 

@@ -6,7 +6,15 @@ from typing import cast
 
 from thekla.core.errors import GuestFault, SandboxError
 from thekla.core.evaluation import EvaluationDone, EvaluationJob, FailureKind, Fault, InstanceResult, Usage
-from thekla.core.protocols import Guest, PairedReferee, ProblemPackage, Sandbox, SharedDraws, TwinnedSandbox
+from thekla.core.protocols import (
+    DetailedSandbox,
+    Guest,
+    PairedReferee,
+    ProblemPackage,
+    Sandbox,
+    SharedDraws,
+    TwinnedSandbox,
+)
 from thekla.core.rng import derive_seed
 from thekla.evaluation.abilities import fulfils
 
@@ -41,7 +49,8 @@ def judge_job(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> 
         )
     except SandboxError as error:
         result = InstanceResult(fault=Fault(kind=FailureKind.INFRASTRUCTURE, message=str(error)))
-    return EvaluationDone(job=job, result=result, usage=usage, tier=sandbox.tier)
+    details = cast(DetailedSandbox, sandbox).details() if fulfils(type(sandbox), DetailedSandbox) else ""
+    return EvaluationDone(job=job, result=result, usage=usage, tier=sandbox.tier, details=details)
 
 
 def _judged(package: ProblemPackage, sandbox: Sandbox, guest: Guest, job: EvaluationJob, seed: int) -> InstanceResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from thekla.core.problem import Problem
 from thekla.core.program import Program
@@ -10,7 +11,7 @@ from thekla.core.run import Prompt, Section
 from thekla.llm import ModelSettings
 from thekla.prompting import estimate_tokens
 
-__all__ = ["answer_section", "format_for", "note_section", "repair_prompt"]
+__all__ = ["answer_section", "format_for", "note_section", "repair_prompt", "shorter_prompt"]
 
 _SHORT_LINES = 120  # a shorter program is written whole: edits save little and miss more
 _ENOUGH_ANSWERS = 6  # answers of which half were unusable before the format falls back
@@ -34,14 +35,18 @@ _FORMATS: Mapping[str, str] = {
 }
 
 
+_GOES: Mapping[str, str] = {
+    "leap": "\nTake a leap: do not refine the program, but find another approach that could beat it by far.",
+}
+_ESSENTIAL = frozenset({"parent", "start", "task", "hints", "answer", "program", "said", "complaint"})
+
+
 def format_for(settings: ModelSettings, parent: Program, prompt: Prompt) -> str:
     """The form in which an answer is asked for: the model's own, or by the length of the program.
 
-    When half of a run's recent answers were no programs, edits fall back to whole programs.
+    When half of the model's recent answers were no programs, its edits fall back to whole programs.
     """
-    if not parent.text.strip():
-        return "full"
-    if _often_unusable(prompt):
+    if not parent.text.strip() or _often_unusable(settings, prompt):
         return "full"
     if settings.format != "auto":
         return settings.format
@@ -50,8 +55,9 @@ def format_for(settings: ModelSettings, parent: Program, prompt: Prompt) -> str:
     return "edit"
 
 
-def _often_unusable(prompt: Prompt) -> bool:
-    data = prompt.data("answers")
+def _often_unusable(settings: ModelSettings, prompt: Prompt) -> bool:
+    of_all = prompt.data("answers")
+    data = of_all.get(f"{settings.role} {settings.name}") if isinstance(of_all, Mapping) else None
     if not isinstance(data, Mapping):
         return False
     recent, unusable = data.get("recent"), data.get("unusable")
@@ -59,11 +65,12 @@ def _often_unusable(prompt: Prompt) -> bool:
     return counted and recent >= _ENOUGH_ANSWERS and 2 * unusable >= recent  # type: ignore[operator]  # both are integers
 
 
-def answer_section(form: str, problem: Problem) -> Section:
-    """The last section of a prompt: what the answer must look like."""
+def answer_section(form: str, problem: Problem, *, role: str = "") -> Section:
+    """The last section of a prompt: what the answer must look like, and how far a model of that role should go."""
     functions = " and ".join(f"`{one.name}`" for one in problem.interface.functions if one.required)
     text = (
         f"## Your answer\n{_FORMATS[form]}\nThe program must define {functions}; write it so that people can read it."
+        f"{_GOES.get(role, '')}"
     )
     return Section(name="answer", text=text, tokens=estimate_tokens(text))
 
@@ -77,6 +84,20 @@ def note_section() -> Section:
         "show."
     )
     return Section(name="answer", text=text, tokens=estimate_tokens(text))
+
+
+def shorter_prompt(prompt: Prompt) -> Prompt | None:
+    """The prompt for a model that found it too long: of a conversation the later half, else what matters most.
+
+    None if nothing can be left out.
+    """
+    spare = [one for one in prompt.sections if one.text and one.role != "system" and one.name not in _ESSENTIAL]
+    if any(one.role == "assistant" for one in spare):
+        spare = spare[: 2 * ((len(spare) + 2) // 4)]  # whole turns: an answer and what it was told
+    if not spare:
+        return None
+    kept = tuple(one for one in prompt.sections if one not in spare)
+    return replace(prompt, sections=kept, stable=sum(one.role == "system" for one in kept))
 
 
 def repair_prompt(prompt: Prompt, parent: Program, answer: str, reason: str, problem: Problem) -> Prompt:

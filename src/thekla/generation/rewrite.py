@@ -12,9 +12,10 @@ from thekla.core.program import Program
 from thekla.core.run import NOTE, Completion, Prompt, Proposal, Spending, Ticket
 from thekla.core.values import Data
 from thekla.generation.edits import Edited, Unusable, read_answer
-from thekla.generation.formats import answer_section, format_for, note_section, repair_prompt
+from thekla.generation.formats import answer_section, format_for, note_section, repair_prompt, shorter_prompt
 from thekla.llm import (
     REAL_TIME,
+    TOO_LONG,
     Ensemble,
     FaultKind,
     Member,
@@ -102,7 +103,7 @@ class Rewriter:
         member = self._member(ticket, prompt, seed)
         if ticket.operator == NOTE:
             return _asking_for_note(prompt)
-        return _finished(problem, prompt, format_for(member.settings, _parent_of(ticket), prompt))
+        return _finished(problem, prompt, format_for(member.settings, _parent_of(ticket), prompt), member)
 
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         """What the model makes of the parent, or its note if the ticket asks for one.
@@ -135,7 +136,7 @@ class Rewriter:
         self, problem: Problem, parent: Program, prompt: Prompt, form: str, member: Member, seed: int, asked: _Asked
     ) -> Edited | Unusable:
         """The program of the first answer, or of the one that repairs it."""
-        answer = await self._ask(member, _finished(problem, prompt, form), seed, asked)
+        answer = await self._ask(member, _finished(problem, prompt, form, member), seed, asked)
         read = _read_completion(answer, parent, problem)
         for number in range(self._repairs):
             if isinstance(read, Edited) or not read.slip or remaining_s(self._clock) <= 0:
@@ -156,6 +157,17 @@ class Rewriter:
         return replace(made, note=bool(words))
 
     async def _ask(self, member: Member, prompt: Prompt, seed: int, asked: _Asked) -> Completion:
+        """An answer, asked for once more with a shorter prompt if that was too long."""
+        try:
+            return await self._answer(member, prompt, seed, asked)
+        except ModelFault as fault:
+            shorter = shorter_prompt(prompt) if fault.detail == TOO_LONG else None
+            if shorter is None:
+                raise
+            asked.spending = asked.spending + fault.spending
+            return await self._answer(member, shorter, seed, asked)
+
+    async def _answer(self, member: Member, prompt: Prompt, seed: int, asked: _Asked) -> Completion:
         """An answer, asked for once more with more room if it was cut off."""
         settings = member.settings
         room = settings.max_tokens
@@ -211,8 +223,8 @@ def _parent_of(ticket: Ticket) -> Program:
     return ticket.parents[0].program if ticket.parents else Program.from_text("")
 
 
-def _finished(problem: Problem, prompt: Prompt, form: str) -> Prompt:
-    return replace(prompt, sections=(*prompt.sections, answer_section(form, problem)))
+def _finished(problem: Problem, prompt: Prompt, form: str, member: Member) -> Prompt:
+    return replace(prompt, sections=(*prompt.sections, answer_section(form, problem, role=member.settings.role)))
 
 
 def _asking_for_note(prompt: Prompt) -> Prompt:

@@ -8,7 +8,7 @@ from thekla.llm.account import Account, Book, Caps, Metered
 from thekla.llm.cassette import RecordingModel, ReplayedModel
 from thekla.llm.deadline import REAL_TIME, Time, remaining_s, within
 from thekla.llm.ensemble import Ensemble, Member
-from thekla.llm.faults import FaultKind, ModelFault
+from thekla.llm.faults import TOO_LONG, FaultKind, ModelFault
 from thekla.llm.limits import Limited
 from thekla.llm.models import Models, ModelSource
 from thekla.llm.pricing import Price, price_of
@@ -20,6 +20,7 @@ __all__ = [
     "PROVIDERS",
     "REAL_TIME",
     "ROLES",
+    "TOO_LONG",
     "Account",
     "Book",
     "Breaker",

@@ -13,7 +13,10 @@ from thekla.core.redaction import REDACTED, Redactor
 from thekla.core.run import Spending
 from thekla.core.visible import visible
 
-__all__ = ["FaultKind", "ModelFault", "fault_of_status", "retry_after_s"]
+__all__ = ["TOO_LONG", "FaultKind", "ModelFault", "fault_of_status", "retry_after_s"]
+
+TOO_LONG = "too long"
+"""The detail of a fault of kind `REQUEST` that a shorter prompt would not have met."""
 
 _MESSAGE = 500  # characters of a provider's own words that are kept
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|key)[-_][-_A-Za-z0-9*.]{8,}|\bBearer\s+\S+")  # shortened or masked ones, too
@@ -46,7 +49,7 @@ class ModelFault(ProviderError):
         kind: What is done about it follows from this alone.
         retry_after_s: How long the provider asks to wait; None if it does not say.
         spending: What the requests cost or may have cost.
-        detail: The refused parameter, or the cap of the budget.
+        detail: The refused parameter, the cap of the budget, or `TOO_LONG`.
     """
 
     def __init__(
@@ -106,6 +109,16 @@ _UNSUPPORTED = re.compile(
 )
 
 
+_LENGTH = re.compile(
+    r"context.{0,20}(?:length|window|size|limit)|(?:prompt|input|request|message).{0,40}too (?:long|large|many tokens)|"
+    r"(?:maximum|exceed|limit).{0,60}(?:context|tokens)|reduce the length",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+_ANSWERS_LENGTH = re.compile(r"output tokens|max_(?:completion_|output_)?tokens\b.{0,20}too large", re.IGNORECASE)
+
+
 def fault_of_status(
     status: int, words: str, *, model: str, sent: frozenset[str], after_s: float | None = None, secret: str = ""
 ) -> ModelFault:
@@ -125,7 +138,10 @@ def fault_of_status(
             return ModelFault(FaultKind.PARAMETER, message, detail=refused)
     if kind is FaultKind.ACCESS:
         message += _REMEDIES[status]
-    return ModelFault(kind, message, retry_after_s=after_s)
+    too_long = kind is FaultKind.REQUEST and (
+        status == 413 or (_LENGTH.search(words) and not _ANSWERS_LENGTH.search(words))
+    )
+    return ModelFault(kind, message, retry_after_s=after_s, detail=TOO_LONG if too_long else "")
 
 
 _REMEDIES: Mapping[int, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NativeModel"]
 
+_LOG = logging.getLogger(__name__)
 _NO_ANSWER = {"length": "length", "content_filter": "content_filter"}
 
 
@@ -86,6 +88,7 @@ class NativeModel:
             )
             if fault.kind is FaultKind.PARAMETER:
                 self._refused[fault.detail] = None
+                _LOG.warning("%s refuses %s; it is left out from now on", name, fault.detail)
             raise fault from None
         except (exceptions.ModelTimeoutError, exceptions.ModelRequestTimeout):
             raise ModelFault(FaultKind.TIMEOUT, f"{name}: no whole answer within {limit_s:g} s") from None

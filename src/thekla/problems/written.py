@@ -9,6 +9,10 @@ writes only what is particular to the problem:
 
     build = written_problem(__package__, workload=workload, judge=judge, bound=bound)
 
+Four more functions are optional. With `resized`, `varied` and `relabelled`, `thekla promote` has larger, near and
+renamed workloads to put a winner to the test on, and the audit compares scores under other names; what `hidden` tells
+must not reach a program, and the audit looks for it.
+
 `problem.toml` is as `folder` reads it, and says besides:
 
     [suites.default]
@@ -42,6 +46,7 @@ writes only what is particular to the problem:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -64,13 +69,17 @@ from thekla.core.problem import (
 )
 from thekla.core.protocols import Guest
 from thekla.core.rng import stream
-from thekla.core.values import digest_of
+from thekla.core.values import Value, digest_of
 from thekla.problems.folder import ProblemFolder, drawn_seed
+from thekla.problems.names import RENAMED, other_name
 from thekla.problems.package import FolderPackage
 
-__all__ = ["InvalidAnswer", "Judged", "WrittenPackage", "written_problem"]
+__all__ = ["Functions", "InvalidAnswer", "Judged", "WrittenPackage", "written_problem"]
 
 W = TypeVar("W")
+
+_NEAR = re.compile(r"/near\d+$")
+_SIZED = re.compile(r"/x(?P<factor>\d+(\.\d+)?)$")
 
 
 class InvalidAnswer(Exception):
@@ -98,6 +107,10 @@ def written_problem(
     workload: Callable[[Random], W],
     judge: Callable[[Guest, W], Judged],
     bound: Callable[[W], float | None] = lambda drawn: None,
+    resized: Callable[[Random, float], W] | None = None,
+    varied: Callable[[W, Random], W] | None = None,
+    relabelled: Callable[[W, Random], W] | None = None,
+    hidden: Callable[[W], Sequence[Value]] = lambda drawn: (),
     sources: Sequence[str] = (),
 ) -> Callable[[str], WrittenPackage[W]]:
     """The function `build` of a problem's folder.
@@ -108,6 +121,11 @@ def written_problem(
         judge: Calls the program's functions on the guest and computes the score from its own data. It raises
             `InvalidAnswer`, and lets every other exception of the guest pass.
         bound: A score that no program can beat on the workload, proven; None if none is known.
+        resized: Draws a workload that is so many times as large, from the generator that `workload` would be given.
+        varied: A neighbour of a workload: the same but for a part that the generator chooses. The search of workloads
+            on which a program does badly goes from neighbour to neighbour.
+        relabelled: The same workload under other names, which must change no honest program's score.
+        hidden: Values of a workload that no program may be told; see `core.protocols.HiddenTruth`.
         sources: Dotted names of packages outside the folder that decide a score.
 
     Raises:
@@ -116,31 +134,47 @@ def written_problem(
     if not package:
         raise ProblemError("a problem's folder must be imported as a package; name it by its path, as in ./myproblem")
     folder = ProblemFolder(package, sources=sources, wheels=("thekla",))
+    functions = Functions(
+        workload=workload,
+        judge=judge,
+        bound=bound,
+        resized=resized,
+        varied=varied,
+        relabelled=relabelled,
+        hidden=hidden,
+    )
 
     @lru_cache(maxsize=8)
     def build(suite: str = "default") -> WrittenPackage[W]:
-        return WrittenPackage(folder, suite, workload=workload, judge=judge, bound=bound)
+        return WrittenPackage(folder, suite, functions)
 
     return build
 
 
-class WrittenPackage(FolderPackage, Generic[W]):
-    """One suite of a problem that is written as four files; its own referee."""
+@dataclass(frozen=True, kw_only=True)
+class Functions(Generic[W]):
+    """What an author writes; see `written_problem`."""
 
-    def __init__(
-        self,
-        folder: ProblemFolder,
-        suite: str,
-        *,
-        workload: Callable[[Random], W],
-        judge: Callable[[Guest, W], Judged],
-        bound: Callable[[W], float | None],
-    ) -> None:
+    workload: Callable[[Random], W]
+    judge: Callable[[Guest, W], Judged]
+    bound: Callable[[W], float | None]
+    resized: Callable[[Random, float], W] | None
+    varied: Callable[[W, Random], W] | None
+    relabelled: Callable[[W, Random], W] | None
+    hidden: Callable[[W], Sequence[Value]]
+
+
+class WrittenPackage(FolderPackage, Generic[W]):
+    """One suite of a problem that is written as four files; its own referee.
+
+    Changed instances (`core.protocols.WorkloadSpace`) bear what was done behind their id and are made again from it:
+    `train/0/near7`, `train/0/x5`, `train/0/renamed1`.
+    """
+
+    def __init__(self, folder: ProblemFolder, suite: str, functions: Functions[W]) -> None:
         self.folder = folder
         super().__init__(suite)
-        self._draw = workload
-        self._judge = judge
-        self._bound = bound
+        self._functions = functions
         self._drawn: dict[str, W] = {}
 
     @cached_property
@@ -184,7 +218,7 @@ class WrittenPackage(FolderPackage, Generic[W]):
     def judge(self, guest: Guest, instance: Instance, *, seed: int) -> InstanceResult:
         """The author's judgement, with faults as values. Nothing is random, so `seed` has no effect."""
         try:
-            judged = self._judge(guest, self._workload(instance.id))
+            judged = self._functions.judge(guest, self._workload(instance.id))
         except GuestFault as fault:
             return InstanceResult(
                 fault=Fault(kind=FailureKind(fault.kind), message=fault.message, traceback=fault.traceback)
@@ -205,13 +239,49 @@ class WrittenPackage(FolderPackage, Generic[W]):
 
     def bound(self, instance: Instance) -> Mapping[str, float]:
         """The author's bound, if one is known."""
-        value = self._bound(self._workload(instance.id))
+        value = self._functions.bound(self._workload(instance.id))
         return {} if value is None else {self._objective.name: float(value)}
+
+    def resized(self, instance: Instance, factor: float) -> Instance | None:
+        """A workload of that many times the size from the same draw; None for one that is changed already."""
+        if factor == 1:
+            return instance
+        changed = any(each.search(instance.id) for each in (_NEAR, _SIZED, RENAMED))
+        if changed or self._functions.resized is None:
+            return None
+        return self._instance(f"{instance.id}/x{factor:g}", instance.split)
+
+    def varied(self, instance: Instance, *, seed: int) -> Instance | None:
+        """A neighbour, of a neighbour as well; None for one under other names."""
+        if self._functions.varied is None or RENAMED.search(instance.id):
+            return None
+        return self._instance(f"{instance.id}/near{seed}", instance.split)
+
+    def relabelled(self, instance: Instance, *, seed: int) -> Instance | None:
+        """The same workload under other names; None for one that bears others already."""
+        id = other_name(instance.id, seed)
+        return None if id is None or self._functions.relabelled is None else self._instance(id, instance.split)
+
+    def hidden(self, instance: Instance) -> Sequence[Value]:
+        """What the author declares hidden."""
+        return self._functions.hidden(self._workload(instance.id))
 
     def _workload(self, id: str) -> W:
         if id not in self._drawn:
-            self._drawn[id] = self._draw(stream(0, self.folder.name, self._suite, id))
+            self._drawn[id] = self._made(id)
         return self._drawn[id]
+
+    def _made(self, id: str) -> W:
+        """The workload of an id, by what was done last and the workload before that."""
+        given, (before, _, done) = self._functions, id.rpartition("/")
+        rng = stream(0, self.folder.name, self._suite, id)
+        if RENAMED.search(id) and given.relabelled is not None:
+            return given.relabelled(self._workload(before), rng)
+        if _NEAR.search(id) and given.varied is not None:
+            return given.varied(self._workload(before), rng)
+        if _SIZED.search(id) and given.resized is not None:
+            return given.resized(stream(0, self.folder.name, self._suite, before), float(done[1:]))
+        return given.workload(rng)
 
     def _instance(self, id: str, split: Split) -> Instance:
         recipe = [self.folder.name, str(self.folder.data["version"]), self._suite, id]

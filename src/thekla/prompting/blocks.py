@@ -19,9 +19,9 @@ def data_block(label: str, text: str, *, most: int = _MOST_CHARACTERS) -> str:
     return f"<<{label}>>\n{shown}\n<<end of {label}>>"
 
 
-def code_block(text: str) -> str:
+def code_block(text: str, *, language: str = "python") -> str:
     """A program in a fence that is longer than any in it."""
     fence = _TICKS
     while fence in text:
         fence += "`"
-    return f"{fence}python\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"

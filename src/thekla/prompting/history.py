@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from bisect import insort
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from thekla.core.evaluation import Failed, FailureKind, Scored
 from thekla.core.problem import Objective
-from thekla.core.program import CandidateId, ProgramId
-from thekla.core.run import IMPORT, SEED, Told
+from thekla.core.program import CandidateId, Program, ProgramId
+from thekla.core.run import IMPORT, NOTE, SEED, Told
 
-__all__ = ["Credit", "Fold", "Setback", "first_line", "parts_of"]
+__all__ = ["Credit", "Fold", "Setback", "error_class", "first_line", "head_of", "parts_of", "who_made"]
 
 _HALF_LIFE = 200.0  # evaluations after which a success counts half
 _DECAY = 0.5 ** (1.0 / _HALF_LIFE)
 _PREFIX = 12  # hexadecimal digits of a program id: a chance of 1e-9 of one collision among 700 programs
 _MOST_TRIED = 256  # remembered children of one program
 _MOST_SETBACKS = 64  # remembered ways in which the children of one program failed
+_RECENT = 12  # answers of a model over which the share of unusable ones is counted
 _MOST_CHILDREN = 8  # best scored children of one program that are remembered
+_IDEAS = 3  # remembered ideas that failed in one way
+_HEAD = 120  # characters of what a program says of itself
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
 _MESSAGE = 200  # characters of a message or of an instance's feedback
 _NOT_TRIED = frozenset({FailureKind.INFRASTRUCTURE, FailureKind.DUPLICATE, FailureKind.NOTE})
 _NOT_ITS_FAULT = _NOT_TRIED | {FailureKind.OUTRACED}  # which ran, and was not good enough
@@ -65,12 +71,39 @@ def first_line(text: str) -> str:
     return line if len(line) <= _MESSAGE else f"{line[: _MESSAGE - 3]}..."
 
 
+def who_made(operator: str) -> str:
+    """The first two words of an operator: of a language model's answer its role and name."""
+    return " ".join(operator.split()[:2])
+
+
+def error_class(message: str) -> str:
+    """The first line of a message without its numbers, which differ from case to case of one error."""
+    return _NUMBER.sub("#", first_line(message))
+
+
+def head_of(program: Program) -> str:
+    """The first line of words of a program: its docstring's or first comment's, which says what it tries."""
+    for line in program.text.split("\n"):
+        words = line.strip().strip("\"'#").strip()
+        if words:
+            return words[:_HEAD]
+    return "(empty)"
+
+
 @dataclass(slots=True)
 class Setback:
-    """One way in which children of a program failed: how often, and after which edit first."""
+    """One way in which children of a program failed.
 
+    Args:
+        message: Of the first of them.
+        operator: The edit after which it came first.
+        ideas: What the children said that they try, each once, where it was another thing than their parent.
+    """
+
+    message: str
     operator: str
     count: int = 0
+    ideas: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass
@@ -79,16 +112,19 @@ class Fold:
 
     Args:
         children: The best scored children of each program, best first, the earlier of equals before the later.
+        lost: Of the latest answers of each model, whether each held no program.
         note: The latest outcome that is a note on the search.
     """
 
     objective: Objective
     told: list[Told] = field(default_factory=list)
     by_candidate: dict[CandidateId, Told] = field(default_factory=dict)
-    setbacks: dict[ProgramId, dict[tuple[str, str], Setback]] = field(default_factory=dict)
+    setbacks: dict[ProgramId, dict[tuple[str, str], Setback]] = field(default_factory=dict)  # by kind and error class
+    repeats: dict[ProgramId, int] = field(default_factory=dict)
     tried: dict[ProgramId, dict[str, None]] = field(default_factory=dict)
     credit: dict[str, Credit] = field(default_factory=dict)
     children: dict[ProgramId, list[Told]] = field(default_factory=dict)
+    lost: dict[str, deque[bool]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_RECENT)))
     best: Told | None = None
     best_gain: float | None = None
     evaluations: int = 0
@@ -125,18 +161,26 @@ class Fold:
         if gain is not None and (self.best_gain is None or gain > self.best_gain):
             self.best, self.best_gain, self.improved_at = told, gain, self.evaluations
         if told.ticket.operator not in (SEED, IMPORT):
-            operator = candidate.operator if candidate is not None else told.ticket.operator
+            operator = candidate.operator if candidate is not None else told.operator or told.ticket.operator
             self._remember(told, operator)
             self._credit(told, operator, gain)
         if candidate is not None:
             self.by_candidate.setdefault(candidate.id, told)
-        if isinstance(told.outcome, Failed) and told.outcome.kind is FailureKind.NOTE:
+        self._answered(told)
+
+    def _answered(self, told: Told) -> None:
+        kind = told.outcome.kind if isinstance(told.outcome, Failed) else None
+        if kind is FailureKind.NOTE:
             self.note = told
+        if told.ticket.operator not in (SEED, IMPORT, NOTE):
+            who = who_made(told.candidate.operator if told.candidate is not None else told.operator)
+            self.lost[who].append(kind is FailureKind.NO_PROGRAM)
 
     def _remember(self, told: Told, operator: str) -> None:
         if not told.ticket.parents:
             return
-        parent = told.ticket.parents[0].program.id
+        program = told.ticket.parents[0].program
+        parent = program.id
         if told.candidate is not None:
             tried = self.tried.setdefault(parent, {})
             tried[told.candidate.program.id[:_PREFIX]] = None
@@ -146,11 +190,20 @@ class Fold:
             children = self.children.setdefault(parent, [])
             insort(children, told, key=lambda one: -(self.gain_of(one) or 0.0))
             del children[_MOST_CHILDREN:]
-        if isinstance(told.outcome, Failed) and told.outcome.kind not in _NOT_ITS_FAULT:
-            setbacks = self.setbacks.setdefault(parent, {})
-            key = (str(told.outcome.kind), first_line(told.outcome.message))
-            if key in setbacks or len(setbacks) < _MOST_SETBACKS:
-                setbacks.setdefault(key, Setback(operator)).count += 1
+        if not isinstance(told.outcome, Failed):
+            return
+        if told.outcome.kind is FailureKind.DUPLICATE:
+            self.repeats[parent] = self.repeats.get(parent, 0) + 1
+        if told.outcome.kind in _NOT_ITS_FAULT:
+            return
+        setbacks = self.setbacks.setdefault(parent, {})
+        key = (str(told.outcome.kind), error_class(told.outcome.message))
+        if key in setbacks or len(setbacks) < _MOST_SETBACKS:
+            setback = setbacks.setdefault(key, Setback(first_line(told.outcome.message), operator))
+            setback.count += 1
+            idea = head_of(told.candidate.program) if told.candidate is not None else ""
+            if idea and idea != head_of(program) and len(setback.ideas) < _IDEAS:
+                setback.ideas[idea] = None
 
     def _credit(self, told: Told, operator: str, gain: float | None) -> None:
         if isinstance(told.outcome, Failed) and told.outcome.kind in _NOT_TRIED:

@@ -9,7 +9,8 @@ from thekla.core.problem import Function, Interface, Method, Problem, Vocabulary
 from thekla.core.program import Candidate
 from thekla.core.run import Section, Ticket
 from thekla.core.values import Data
-from thekla.prompting.history import Fold, first_line
+from thekla.prompting.example import example_call
+from thekla.prompting.history import Fold, Setback, first_line, who_made
 from thekla.prompting.tokens import estimate_tokens
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "hints_section",
     "inspirations_section",
     "interface_section",
+    "lineage",
     "operators_section",
     "parent_section",
     "progress_section",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _MOST_FAILURES = 8
+_MOST_IDEAS = 3
 _MOST_INSTANCES = 40
 _ANCESTORS = 8
 
@@ -62,7 +65,7 @@ def _documented(text: str, doc: str) -> str:
 
 
 def interface_section(interface: Interface) -> Section:
-    """The functions to define and the types that they meet, with units."""
+    """The functions to define and the types that they meet, with units and an example call."""
     lines = ["## Interface", "A program defines:", "```python"]
     lines += [_documented(f"def {_signature(one)}", one.doc) for one in interface.functions]
     lines += ["```", "It may use:", "```python"]
@@ -78,6 +81,8 @@ def interface_section(interface: Interface) -> Section:
         lines.append(f"It must not use, and is refused for: {', '.join(interface.forbidden)}.")
     if interface.wheels:
         lines.append(f"Imports besides the standard library: {', '.join(interface.wheels)}.")
+    if example := example_call(interface):
+        lines += ["A call may look like this, with values made up:", "```python", example, "```"]
     functions = [_signature(one) for one in interface.functions]
     return section("interface", "\n".join(lines), {"functions": functions, "names": dict(interface.names)})
 
@@ -158,11 +163,11 @@ def operators_section(fold: Fold) -> Section:
 
 
 def credit_section(fold: Fold) -> Section:
-    """What each kind of answer has earned, by the first two words of its operator: data for generators, no text."""
+    """What each kind of answer has earned, by who made it: data for generators, no text."""
     earned: dict[str, tuple[float, float]] = {}
     for name, credit in fold.credit.items():
         tried, improved, _, _ = credit.at(fold.evaluations)
-        who = " ".join(name.split()[:2])
+        who = who_made(name)
         before = earned.get(who, (0.0, 0.0))
         earned[who] = before[0] + tried, before[1] + improved
     data: dict[str, Data] = {
@@ -171,7 +176,7 @@ def credit_section(fold: Fold) -> Section:
     return section("credit", "", data)
 
 
-def _lineage(ticket: Ticket, fold: Fold) -> list[Candidate]:
+def lineage(ticket: Ticket, fold: Fold) -> list[Candidate]:
     """The first parent and its own first parents, youngest first."""
     line: list[Candidate] = list(ticket.parents[:1])
     while line and len(line) < _ANCESTORS:
@@ -183,20 +188,20 @@ def _lineage(ticket: Ticket, fold: Fold) -> list[Candidate]:
 
 
 def failures_section(ticket: Ticket, fold: Fold) -> Section:
-    """What was tried on this lineage and failed: each kind of failure once, most frequent first."""
-    counts: dict[tuple[str, str], int] = {}
-    operators: dict[tuple[str, str], str] = {}
-    for ancestor in _lineage(ticket, fold):
+    """What was tried on this lineage and failed: each class of error once with its ideas, most frequent first."""
+    found: dict[tuple[str, str], list[Setback]] = {}
+    for ancestor in lineage(ticket, fold):
         for key, setback in fold.setbacks.get(ancestor.program.id, {}).items():
-            counts[key] = counts.get(key, 0) + setback.count
-            operators.setdefault(key, setback.operator)
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_FAILURES]
+            found.setdefault(key, []).append(setback)
+    ranked = sorted(found.items(), key=lambda pair: (-sum(one.count for one in pair[1]), pair[0]))[:_MOST_FAILURES]
     lines = ["## What failed from here"] if ranked else []
     data: list[Data] = []
-    for key, count in ranked:
-        kind, message, operator = *key, operators[key]
-        lines.append(f"- {count} x {kind}: {message}" + (f" (after {operator})" if operator else ""))
-        data.append({"kind": kind, "message": message, "operator": operator, "count": count})
+    for (kind, _), setbacks in ranked:
+        count, first = sum(one.count for one in setbacks), setbacks[0]
+        ideas = list(dict.fromkeys(idea for one in setbacks for idea in one.ideas))[:_MOST_IDEAS]
+        how = f" (tried: {'; '.join(ideas)})" if ideas else f" (after {first.operator})" if first.operator else ""
+        lines.append(f"- {count} x {kind}: {first.message}{how}")
+        data.append({"kind": kind, "message": first.message, "operator": first.operator, "count": count})
     return section("failures", "\n".join(lines), data)
 
 

@@ -78,9 +78,16 @@ class StrictSandbox:
         """
         return self._open(program, interface, limits, seed, twin=False)
 
+    def details(self) -> str:
+        """What the tier rests on here, as in `landlock 6, namespaces mount uts ipc pid net, file system of its own`."""
+        features = self.features
+        parts = [f"landlock {features.landlock}" if features.landlock else "no landlock"]
+        parts.append(f"namespaces {' '.join(features.namespaces)}" if features.namespaces else "no namespaces")
+        return ", ".join([*parts, *(["file system of its own"] if features.enclosed else [])])
+
     def twin(self) -> StrictTwin:
         """The same tier under other accidents: guests with another hash seed and address layout."""
-        return StrictTwin(self._open, self.tier)
+        return StrictTwin(self._open, self.tier, self.details)
 
     def _open(self, program: Program, interface: Interface, limits: Limits, seed: int, *, twin: bool) -> StrictGuest:
         order = order_of(program, interface, limits, seed)
@@ -133,9 +140,14 @@ class StrictSandbox:
 class StrictTwin:
     """A sandbox whose guests have another hash seed and address layout; it closes with the one it is of."""
 
-    def __init__(self, opening: Callable[..., StrictGuest], tier: str) -> None:
+    def __init__(self, opening: Callable[..., StrictGuest], tier: str, details: Callable[[], str]) -> None:
         self._opening = opening
+        self._details = details
         self.tier = tier
+
+    def details(self) -> str:
+        """As the sandbox that it is the twin of."""
+        return self._details()
 
     def open(self, program: Program, interface: Interface, limits: Limits, *, seed: int = 0) -> StrictGuest:
         """As `StrictSandbox.open`."""

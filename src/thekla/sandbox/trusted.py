@@ -212,7 +212,11 @@ class TrustedGuest:
             random.setstate(state)
             self._finders = [finder for finder in sys.meta_path if isinstance(finder, runtime.ProgramFinder)]
             sys.meta_path[:] = finders
-            self._modules = {name: module for name, module in sys.modules.items() if self._owns(name, module)}
+            self._modules = {
+                name: module
+                for name, module in sys.modules.items()
+                if modules.get(name) is not module and self._owns(name, module)
+            }
             for name in self._modules:
                 sys.modules.pop(name)
             sys.modules.update({name: modules[name] for name in self._modules if name in modules})

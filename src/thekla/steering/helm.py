@@ -12,7 +12,7 @@ from thekla.core.events import Event, EventKind
 from thekla.core.journal import Injected, Steered, payload_of, program_from_blob
 from thekla.core.problem import Problem
 from thekla.core.program import Candidate, CandidateId, ProgramId
-from thekla.core.protocols import BlobStore, Generator, PromptBuilder, Strategy
+from thekla.core.protocols import BlobStore, Generator, PromptBuilder, PromptFinisher, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import INJECT, NOTE, TUNE, Prompt, Proposal, Section, Ticket, Told
 
@@ -161,12 +161,14 @@ class SteeredGenerator:
         self._helm = helm
         self._blobs = blobs
 
+    def full_prompt(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Prompt:
+        if not isinstance(self._inner, PromptFinisher):
+            return prompt
+        return self._inner.full_prompt(problem, ticket, prompt, seed=self._drawn(seed))
+
     async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
         if ticket.operator != INJECT:
-            fork = self._helm.state.fork  # a fork draws anew, or it would repeat the run that it is a fork of
-            return await self._inner.propose(
-                problem, ticket, prompt, seed=derive_seed(seed, "fork", fork) if fork else seed
-            )
+            return await self._inner.propose(problem, ticket, prompt, seed=self._drawn(seed))
         digest, by = str(ticket.route["program"]), str(ticket.route["by"])
         return Proposal(
             raw=json.dumps({"by": by, "program": digest}),
@@ -174,3 +176,8 @@ class SteeredGenerator:
             operator=by,
             generator=f"{self.name}@{self.version}",
         )
+
+    def _drawn(self, seed: int) -> int:
+        """The seed of a proposal; a fork draws anew, or it would repeat the run that it is a fork of."""
+        fork = self._helm.state.fork
+        return derive_seed(seed, "fork", fork) if fork else seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import sys
 import time
@@ -17,6 +18,12 @@ from thekla.core.protocols import Guest
 from thekla.core.values import Value
 
 __all__ = ["ClockedGuest", "InProcessGuest", "InProcessSandbox"]
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(source: str, filename: str) -> types.CodeType:
+    """A source text as code. Most guests of a test have the same interface."""
+    return compile(source, filename, "exec", dont_inherit=True)
 
 
 class InProcessGuest:
@@ -37,9 +44,9 @@ class InProcessGuest:
         try:
             if interface.guest_source:
                 sys.modules[module.__name__] = module  # as in a real guest: a dataclass looks its module up
-                exec(compile(interface.guest_source, "interface.py", "exec", dont_inherit=True), adapter)
+                exec(_compiled(interface.guest_source, "interface.py"), adapter)
                 namespace |= adapter["names"]()
-            exec(compile(program.text, "program.py", "exec", dont_inherit=True), namespace)
+            exec(_compiled(program.text, "program.py"), namespace)
             if interface.guest_source:
                 self._functions: dict[str, Callable[..., Value]] = adapter["connect"](namespace)
             else:

@@ -160,7 +160,7 @@ def test_auto_gives_the_run_of_a_call_on_every_tick(
 
 
 @pytest.mark.slow
-@settings(max_examples=400)  # each is up to four runs
+@settings(max_examples=200)  # each is up to four runs
 @given(trace=traces(), lakehouse=lakehouses(), habit=HABITS, seed=st.integers(0, 1000))
 def test_auto_gives_the_run_of_a_call_on_every_tick_many_times(
     trace: Trace, lakehouse: tuple[Params, Compat], habit: str, seed: int

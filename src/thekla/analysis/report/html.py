@@ -155,8 +155,8 @@ def command_of(view: RunView) -> str:
     words += ["--seed", str(settings.seed), "--in-flight", str(settings.in_flight)]
     if "ahead" in settings.components:
         words += ["--ahead", str(settings.components["ahead"].arguments["tickets"])]
-    if settings.tier == "trusted":
-        words += ["--sandbox", "trusted"]
+    if settings.tier != "strict":
+        words += ["--sandbox", settings.tier]
     if settings.imported_from:
         words += ["--from", settings.imported_from]
     return shlex.join(visible(word) for word in words)

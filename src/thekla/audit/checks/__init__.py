@@ -42,6 +42,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "numbers": Check(run=answers.numbers_are_recomputed, quick=True),
         "omissions": Check(run=answers.nothing_is_left_out, quick=True),
         "truth": Check(run=leaks.declared_truth_stays_hidden, quick=True),
+        "replay": Check(run=repeats.decisions_make_the_score),
         "statement": Check(run=practice.statement_is_complete),
         "isolated": Check(run=practice.change_is_isolated),
         "cost": Check(run=practice.evaluation_is_cheap),

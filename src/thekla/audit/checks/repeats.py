@@ -11,12 +11,14 @@ from typing import Any
 from thekla.audit.bench import Bench, Trial
 from thekla.audit.findings import Finding, Severity
 from thekla.audit.guests import Call
+from thekla.core.evaluation import InstanceResult
 from thekla.core.problem import Instance
 from thekla.core.program import Program
 from thekla.core.protocols import Invariant
 from thekla.core.values import Value
+from thekla.core.visible import number
 
-__all__ = ["declared_variants_score_alike", "twins_agree"]
+__all__ = ["decisions_make_the_score", "declared_variants_score_alike", "twins_agree"]
 
 _PAUSE_S = 0.05  # in each of the first calls; far above what the clock of a busy machine does by itself
 _PAUSED_CALLS = 6
@@ -40,7 +42,9 @@ def twins_agree(bench: Bench) -> Iterator[Finding]:
     paused = bench.trial(seed, instance, meddler=_pausing, again=True)
     if not _agree(bench, bench.trial(seed, instance), paused):
         yield _wall_clock(bench, bench.trial(seed, instance), paused)
-    elif touched:
+        return
+    yield from _moved_by_another_process(bench)
+    if touched:
         yield Finding(
             fault="shared_random_stream",
             severity=Severity.WARNING,
@@ -59,6 +63,29 @@ def _first_difference(bench: Bench) -> tuple[Trial, Trial] | None:
                 if not _agree(bench, first, twin):
                     return first, twin
     return None
+
+
+def _moved_by_another_process(bench: Bench) -> Iterator[Finding]:
+    """Whether the referee judges otherwise in a process with another hash seed; guests have theirs in either."""
+    seed = bench.problem.seeds[0]
+    for instance in bench.sample:
+        here, there = bench.trial(seed, instance).result, bench.elsewhere(seed, instance)
+        if there is None:
+            return
+        if here.scores != there.scores:
+            yield Finding(
+                fault="process_decides_score",
+                severity=Severity.FATAL,
+                message=f"on {instance.id} the referee gives the same program {_told(bench, here)} in this process and "
+                f"{_told(bench, there)} in another one with another hash seed",
+                remedy="let no score hang on the order of a set, on hash() or id(), nor on what else a process has of "
+                "its own: sort, or use lists and dictionaries",
+            )
+            return
+
+
+def _told(bench: Bench, result: InstanceResult) -> str:
+    return result.fault.message if result.fault is not None else repr(result.scores.get(bench.objective.name))
 
 
 def _explained(bench: Bench, first: Trial, twin: Trial) -> Finding:
@@ -137,6 +164,33 @@ def _timed(bench: Bench) -> Iterator[Finding]:
         remedy="let a race take more turns" if share > 0.1 else "",
         evidence={"share": share},
     )
+
+
+def decisions_make_the_score(bench: Bench) -> Iterator[Finding]:
+    """A score follows from the decisions alone: judged again from their record, without the program, it is the same."""
+    if bench.timed:
+        return
+    for seed in bench.problem.seeds[:2]:
+        replay = bench.replay(seed, bench.sample[0])
+        if replay.result.fault is not None:
+            continue
+        if replay.difference:
+            yield Finding(
+                fault="score_beyond_decisions",
+                severity=Severity.FATAL,
+                message=f"judged again from the record of {replay.decisions} decisions, {replay.difference}",
+                remedy="score what a program answers, and nothing else of its guest: not its usage, not the moment of "
+                "an answer; and keep nothing between judgements",
+            )
+            return
+        yield Finding(
+            fault="replay_cost",
+            severity=Severity.INFO,
+            message=f"the score follows from {replay.decisions:,} decisions, without the program; judging those takes "
+            f"{number(replay.replay_cpu_s / max(replay.cpu_s, 1e-9), digits=2)} of the CPU time of the evaluation",
+            evidence={"decisions": replay.decisions, "cpu_s": replay.cpu_s, "replay_cpu_s": replay.replay_cpu_s},
+        )
+        return
 
 
 def declared_variants_score_alike(bench: Bench) -> Iterator[Finding]:

@@ -219,6 +219,7 @@ class LocalBackend:
             result=decode(InstanceResult, message["result"]),
             usage=decode(Usage, message["usage"]),
             tier=str(message["tier"]),
+            details=str(message["details"]),
         )
 
     def _bury(self, worker: _Worker) -> EvaluationDone | None:

@@ -71,4 +71,5 @@ def _end(package: ProblemPackage, sandbox: Sandbox, job: EvaluationJob) -> dict[
         detail = traceback.format_exc(limit=-8)
         fault = Fault(kind=FailureKind.INFRASTRUCTURE, message=f"referee: {error!r}", traceback=detail)
         done = EvaluationDone(job=job, result=InstanceResult(fault=fault), usage=Usage(), tier=sandbox.tier)
-    return {"result": encode(done.result), "usage": encode(done.usage), "tier": done.tier}
+    about: dict[str, Data] = {"tier": done.tier, "details": done.details}
+    return {"result": encode(done.result), "usage": encode(done.usage), **about}

@@ -22,7 +22,9 @@ from thekla.core.program import MAIN, Program
 from thekla.core.redaction import Redactor, secrets_of
 from thekla.core.run import Prompt, Proposal, Section, Spending, Ticket
 from thekla.core.visible import visible
+from thekla.generation.agents.pricing import cost_of
 from thekla.generation.agents.tools import TOOLS, Report
+from thekla.llm import remaining_s
 from thekla.prompting import estimate_tokens
 
 __all__ = ["CommandAgent"]
@@ -44,7 +46,8 @@ class CommandAgent:
         executable: Its path, if it is not the tool's name on the path.
         model: In the tool's own words; empty leaves it to the tool.
         deadline_s: Seconds for one proposal; then the agent and all that it started is ended.
-        free: Whether its calls cost nothing where it names no price, as under a flat rate or with a model of your own.
+        free: Whether its calls cost nothing where it names no price, as under a flat rate or with a model of your own;
+            else they cost what the price list says of the model.
 
     Raises:
         ConfigError: There is no such tool, or it is not installed.
@@ -107,9 +110,7 @@ class CommandAgent:
             program, reason = _take_in(tree, parent)
         if program is not None:  # the agent's own key is in its environment, and it may write what it likes
             program = replace(program, files=tuple((name, self._redactor(text)) for name, text in program.files))
-        spending = replace(report.spending, wall_s=time.monotonic() - began_s)
-        if spending.cost_usd is None and self._free:
-            spending = replace(spending, cost_usd=0.0)
+        spending = replace(self._priced(report), wall_s=time.monotonic() - began_s)
         if report.failed:
             program, reason = None, f"the agent failed: {visible(report.failed)[:500]}"
         if program is None:
@@ -125,6 +126,16 @@ class CommandAgent:
             spending=spending,
         )
 
+    def _priced(self, report: Report) -> Spending:
+        """What the work cost: as the tool says, else nothing under a flat rate, else by the price list."""
+        if report.spending.cost_usd is not None:
+            return report.spending
+        if self._free:
+            return replace(report.spending, cost_usd=0.0)
+        paid = [cost_of(self._tool, name or self._model, used) for name, used in report.models.items()]
+        known = [cost for cost in paid if cost is not None]
+        return replace(report.spending, cost_usd=sum(known) if known and len(known) == len(paid) else None)
+
     def _note_failure(self, reason: str) -> None:
         self._failures += 1
         if self._failures >= _MOST_FAILURES:
@@ -135,7 +146,8 @@ class CommandAgent:
 
     async def _work(self, words: str, tree: Path) -> Report:
         """What the agent says after its work, or why it did none."""
-        command = [self._executable, *self._tool.command(self._model, words)]
+        confined = self._tool.within(self._executable, self._environment)
+        command = [self._executable, *confined, *self._tool.command(self._model, words)]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", _TIED, str(os.getpid()), *command),
             cwd=tree,
@@ -146,12 +158,13 @@ class CommandAgent:
             start_new_session=True,
         )
         given = words.encode() if self._tool.by_stdin else b""
+        limit_s = min(self._deadline_s, remaining_s())
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(limit_s):
                 out, errors = await _converse(process, given)
         except TimeoutError:
             spending = Spending(cost_usd=None)
-            return Report(said="", spending=spending, failed=f"it had not ended after {self._deadline_s:g} s")
+            return Report(said="", spending=spending, failed=f"it had not ended after {limit_s:g} s")
         finally:
             await _end(process)
         report = self._tool.read(self._redactor(out))

@@ -1,7 +1,7 @@
 """How each agent is started without a terminal, and how it says what it did and what that cost.
 
-The flags and the forms of output are those of the tools' documentation at the versions named here. claude and opencode
-were run for real, with a scripted server in the place of their provider; the others are played by a stand-in
+The flags and the forms of output are those of the tools' documentation at the versions named here. claude, codex and
+opencode were run for real, with a scripted server in the place of their provider; gemini is played by a stand-in only
 (tests/generation/test_agents.py).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from thekla.core.run import Spending
@@ -23,11 +24,13 @@ class Report:
 
     Args:
         failed: Why it did not do its work, in its own words; empty if it did.
+        models: What each model used, where the tool names no price; an empty name is the one that it was started with.
     """
 
     said: str
     spending: Spending
     failed: str = ""
+    models: Mapping[str, Spending] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,9 @@ class AgentTool:
         by_stdin: Whether the prompt goes to stdin and not into the command line.
         read: Makes a report of what it printed.
         environment: What is set for it beside the caller's own environment.
+        within: Options before the command that keep it to its folder, for its path and its environment.
+        provider: Whose price list holds where it names no price itself; empty if it does.
+        needs_model: Whether it says neither what its work cost nor which model did it.
     """
 
     executable: str
@@ -49,6 +55,9 @@ class AgentTool:
     by_stdin: bool
     read: Callable[[str], Report]
     environment: Mapping[str, str] = field(default_factory=dict)
+    within: Callable[[str, Mapping[str, str]], Sequence[str]] = lambda executable, environment: ()
+    provider: str = ""
+    needs_model: bool = False
 
 
 # As claude: files of its work tree and nothing else. Without it there is a shell, and a step outside ends the session.
@@ -64,7 +73,27 @@ def _claude(model: str, prompt: str) -> list[str]:
 
 def _codex(model: str, prompt: str) -> list[str]:
     chosen = ["-m", model] if model else []
-    return ["exec", "--json", "--skip-git-repo-check", "--sandbox", "workspace-write", *chosen, "-"]
+    return ["exec", "--json", "--skip-git-repo-check", *chosen, "-"]
+
+
+def _codex_within(executable: str, environment: Mapping[str, str]) -> list[str]:
+    """A profile of permissions for its shell, which `--sandbox workspace-write` would let read the whole machine.
+
+    It writes the work tree and reads, besides, the system and what starts its sandbox: its own package and a folder
+    below its home. Its commands do not see its key.
+    """
+    home = environment.get("CODEX_HOME") or f"{environment.get('HOME', '')}/.codex"
+    path = Path(executable).resolve()
+    package = next((one for one in reversed(path.parents) if one.name == "node_modules"), path)
+    readable = "".join(f", {json.dumps(str(one))} = 'read'" for one in (package, Path(home, "tmp")))
+    settings = (
+        "default_permissions='thekla'",
+        f"permissions.thekla.filesystem={{':minimal' = 'read', ':project_roots' = {{'.' = 'write'}}{readable}}}",
+        "shell_environment_policy.inherit='core'",
+        "web_search='disabled'",
+        "features.multi_agent=false",
+    )
+    return [word for one in settings for word in ("-c", one)]
 
 
 def _gemini(model: str, prompt: str) -> list[str]:
@@ -112,24 +141,25 @@ def _read_codex(text: str) -> Report:
             )
         elif event.get("type") in ("turn.failed", "error"):
             failed = str(_mapping(event.get("error")).get("message") or event.get("message") or "the turn failed")
-    return Report(said=said, spending=spending, failed=failed)
+    return Report(said=said, spending=spending, failed=failed, models={"": spending})
 
 
 def _read_gemini(text: str) -> Report:
     """One object with tokens by model, and no price."""
     found = next(iter(_objects(text)), {})
-    spending = Spending(cost_usd=None)
-    for model in _mapping(_mapping(found.get("stats")).get("models")).values():
+    models = {}
+    for name, model in _mapping(_mapping(found.get("stats")).get("models")).items():
         tokens, requests = _mapping(_mapping(model).get("tokens")), _mapping(_mapping(model).get("api"))
-        spending = spending + Spending(
+        models[str(name)] = Spending(
             input_tokens=_count(tokens, "prompt"),
             cached_tokens=_count(tokens, "cached"),
             output_tokens=_count(tokens, "candidates") + _count(tokens, "thoughts"),
             calls=max(1, _count(requests, "totalRequests")),
         )
+    spending = sum(models.values(), start=Spending(cost_usd=None))
     error = str(_mapping(found.get("error")).get("message", ""))
     failed = error or ("" if "response" in found else "it printed no response")
-    return Report(said=str(found.get("response", "")), spending=spending, failed=failed)
+    return Report(said=str(found.get("response", "")), spending=spending, failed=failed, models=models)
 
 
 def _read_opencode(text: str) -> Report:
@@ -177,6 +207,9 @@ TOOLS: Mapping[str, AgentTool] = {
         command=_codex,
         by_stdin=True,
         read=_read_codex,
+        within=_codex_within,
+        provider="openai",
+        needs_model=True,
     ),
     "gemini": AgentTool(
         executable="gemini",
@@ -185,6 +218,7 @@ TOOLS: Mapping[str, AgentTool] = {
         command=_gemini,
         by_stdin=False,
         read=_read_gemini,
+        provider="gemini",
     ),
     "opencode": AgentTool(
         executable="opencode",

@@ -36,7 +36,6 @@ over a few mixes of the resource is returned.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +99,8 @@ def penalised_latency_bound(trace: Trace, params: Params, penalty_s: float, comp
     numpy = _numpy()
     # Memory that is promised twice is no resource that containers share out, so that CPUs alone are left.
     mixes = (1.0,) if params.allow_memory_overcommit else _MIXES
-    return max(_bound(numpy, _jobs(numpy, trace, params, mix, compat), params, penalty_s) for mix in mixes)
+    times = _Times(params)
+    return max(_bound(numpy, _jobs(numpy, trace, params, mix, compat, times), params, penalty_s) for mix in mixes)
 
 
 def _numpy() -> Any:
@@ -230,7 +230,7 @@ def _greedy_savings(numpy: Any, dual: _Dual) -> float:
     return total
 
 
-def _jobs(numpy: Any, trace: Trace, params: Params, mix: float, compat: Compat) -> _Jobs:
+def _jobs(numpy: Any, trace: Trace, params: Params, mix: float, compat: Compat, times: _Times) -> _Jobs:
     tick_s = 1.0 / params.ticks_per_second
     needs: dict[Work, tuple[int, float, float]] = {}
     rows: list[tuple[float, float, float, float, float]] = []
@@ -242,7 +242,7 @@ def _jobs(numpy: Any, trace: Trace, params: Params, mix: float, compat: Compat) 
         all_weights += weight
         for operator in pipeline.operators:
             if operator.work not in needs:
-                needs[operator.work] = _need(operator.work, params, mix, compat)
+                needs[operator.work] = _need(operator.work, params, mix, compat, times)
         own = [needs[operator.work] for operator in pipeline.operators]
         critical = critical_ticks(pipeline, lambda work: needs[work][0])
         feasible = arrival + critical <= params.max_ticks
@@ -262,7 +262,27 @@ def _jobs(numpy: Any, trace: Trace, params: Params, mix: float, compat: Compat) 
     )
 
 
-def _need(work: Work, params: Params, mix: float, compat: Compat) -> tuple[int, float, float]:
+class _Times:
+    """Fewest ticks of operators at the CPU counts of a grid; counted once for each, as they are the same in any mix."""
+
+    def __init__(self, params: Params) -> None:
+        self._tick_s = 1.0 / params.ticks_per_second
+        uppers = [min(_LEAST_CPU, params.cpus_per_pool)]
+        while uppers[-1] < params.cpus_per_pool:
+            uppers.append(min(uppers[-1] * _CPU_RATIO, params.cpus_per_pool))
+        self._uppers = uppers
+        self.lowers = [0.0, *uppers[:-1]]
+        self._known: dict[Work, list[int]] = {}
+
+    def __getitem__(self, work: Work) -> list[int]:
+        if work not in self._known:
+            self._known[work] = [
+                max(1, sum(_ticks(segment, cpus, self._tick_s) for segment in work.segments)) for cpus in self._uppers
+            ]
+        return self._known[work]
+
+
+def _need(work: Work, params: Params, mix: float, compat: Compat, times: _Times) -> tuple[int, float, float]:
     """Fewest ticks, least memory in GB, and least use in seconds of the mixed resource, of one operator."""
     tick_s = 1.0 / params.ticks_per_second
     gb = max(_least_memory_gb(segment, tick_s) for segment in work.segments)
@@ -271,18 +291,13 @@ def _need(work: Work, params: Params, mix: float, compat: Compat) -> tuple[int, 
     if compat != "thekla" and any(segment.cpu_scaling == "log" for segment in work.segments):
         # Under these rules its time falls again towards few CPUs: one tick is all that is safe to say.
         return 1, gb, tick_s * memory_share
-
-    def ticks(count: float) -> int:
-        return sum(_ticks(segment, count, tick_s) for segment in work.segments)
-
     # Time falls with CPUs and their share grows: between two counts of the grid, the time of the upper one at the
     # share of the lower one is less than either truth.
-    least = math.inf
-    lower, upper = 0.0, min(_LEAST_CPU, params.cpus_per_pool)
-    while lower < params.cpus_per_pool:
-        least = min(least, max(1, ticks(upper)) * tick_s * (memory_share + mix * lower / cpus))
-        lower, upper = upper, min(upper * _CPU_RATIO, params.cpus_per_pool)
-    return max(1, ticks(params.cpus_per_pool)), gb, least
+    ticks = times[work]
+    least = min(
+        count * tick_s * (memory_share + mix * lower / cpus) for count, lower in zip(ticks, times.lowers, strict=True)
+    )
+    return ticks[-1], gb, least
 
 
 def _least_memory_gb(segment: Segment, tick_s: float) -> float:

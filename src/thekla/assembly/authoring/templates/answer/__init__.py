@@ -2,6 +2,6 @@
 
 from thekla.problems.written import written_problem
 
-from .evaluator import bound, judge, workload
+from .evaluator import bound, judge, resized, varied, workload
 
-build = written_problem(__package__, workload=workload, judge=judge, bound=bound)
+build = written_problem(__package__, workload=workload, judge=judge, bound=bound, resized=resized, varied=varied)

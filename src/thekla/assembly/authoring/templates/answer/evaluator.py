@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from thekla.core.protocols import Guest
 from thekla.core.values import Value
 from thekla.problems.written import InvalidAnswer, Judged
 
-__all__ = ["Jobs", "bound", "judge", "workload"]
+__all__ = ["Jobs", "bound", "judge", "resized", "varied", "workload"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,9 @@ class Jobs:
         return max(sum(self.sizes_s) / self.machines, max(self.sizes_s))
 
 
-def workload(rng: Random) -> Jobs:
+def workload(rng: Random, factor: float = 1.0) -> Jobs:
     """Many short jobs and a few long ones, two to five for each machine."""
-    machines = rng.randrange(3, 9)
+    machines = round(factor * rng.randrange(3, 9))
     count = machines * rng.randrange(2, 6)
     sizes = (rng.uniform(20.0, 60.0) if rng.random() < 0.25 else rng.uniform(1.0, 20.0) for _ in range(count))
     return Jobs(sizes_s=tuple(round(size, 3) for size in sizes), machines=machines)
@@ -53,6 +53,18 @@ def judge(guest: Guest, jobs: Jobs) -> Judged:
 def bound(jobs: Jobs) -> float:
     """1: the score is relative to a time that no assignment can beat."""
     return 1.0
+
+
+def resized(rng: Random, factor: float) -> Jobs:
+    """Optional: that many times as many machines and jobs. A winner must hold there, too, when it is promoted."""
+    return workload(rng, factor)
+
+
+def varied(jobs: Jobs, rng: Random) -> Jobs:
+    """Optional: a neighbour, in which one job takes another time."""
+    sizes_s = list(jobs.sizes_s)
+    sizes_s[rng.randrange(len(sizes_s))] = round(rng.uniform(1.0, 60.0), 3)
+    return replace(jobs, sizes_s=tuple(sizes_s))
 
 
 def _checked(answer: Value, jobs: Jobs) -> Sequence[int]:

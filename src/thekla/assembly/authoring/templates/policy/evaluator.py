@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
 from thekla.core.protocols import Guest
+from thekla.core.values import Value
 from thekla.problems.written import InvalidAnswer, Judged
 
-__all__ = ["Trace", "bound", "judge", "workload"]
+__all__ = ["Trace", "bound", "hidden", "judge", "relabelled", "resized", "varied", "workload"]
 
 REQUESTS = 1_200
 CAPACITY = 24  # pages that the cache holds
 _PAGES = 150
-_NEVER = REQUESTS  # a request that does not come
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,24 +26,27 @@ class Trace:
     most_hits: int
 
 
-def workload(rng: Random) -> Trace:
+def workload(rng: Random, length: int = REQUESTS) -> Trace:
     """A trace with popular pages whose popularity drifts, broken by scans of pages that nobody asks for again."""
     ranks = [1.0 / (rank + 1) ** rng.uniform(0.7, 1.1) for rank in range(_PAGES)]
     pages = list(range(_PAGES))
     rng.shuffle(pages)
     requests: list[int] = []
     fresh = _PAGES
-    while len(requests) < REQUESTS:
+    while len(requests) < length:
         if rng.random() < 0.006:
-            length = rng.randrange(15, 45)
-            requests += range(fresh, fresh + length)
-            fresh += length
+            scanned = rng.randrange(15, 45)
+            requests += range(fresh, fresh + scanned)
+            fresh += scanned
         if rng.random() < 0.01:
             one, other = rng.randrange(20), rng.randrange(_PAGES)
             pages[one], pages[other] = pages[other], pages[one]
         requests.append(pages[rng.choices(range(_PAGES), ranks)[0]])
-    asked = tuple(requests[:REQUESTS])
-    return Trace(requests=asked, most_hits=_clairvoyant_hits(asked))
+    return _trace(requests[:length])
+
+
+def _trace(requests: Sequence[int]) -> Trace:
+    return Trace(requests=tuple(requests), most_hits=_clairvoyant_hits(requests))
 
 
 def judge(guest: Guest, trace: Trace) -> Judged:
@@ -67,12 +71,13 @@ def judge(guest: Guest, trace: Trace) -> Judged:
                 del came[gone], used[gone], uses[gone]
             came[page], uses[page] = now, 1
         used[page] = now
-    misses = REQUESTS - hits
+    asked = len(trace.requests)
+    misses = asked - hits
     share = hits / trace.most_hits
     return Judged(
         score=share,
         measures={"once_used": scanned / max(1, misses - CAPACITY)},
-        feedback=f"{hits} hits of {REQUESTS} requests, {trace.most_hits} if all were known; "
+        feedback=f"{hits} hits of {asked} requests, {trace.most_hits} if all were known; "
         f"{100 * scanned / max(1, misses - CAPACITY):.0f} % of the evicted pages had been asked for once",
     )
 
@@ -82,7 +87,32 @@ def bound(trace: Trace) -> float:
     return 1.0
 
 
-def _clairvoyant_hits(requests: tuple[int, ...]) -> int:
+def resized(rng: Random, factor: float) -> Trace:
+    """Optional: a trace that is so many times as long. A winner must hold there, too, when it is promoted."""
+    return workload(rng, length=round(factor * REQUESTS))
+
+
+def varied(trace: Trace, rng: Random) -> Trace:
+    """Optional: a neighbour, in which a stretch is asked for once more in the place of another one."""
+    requests, length = list(trace.requests), rng.randrange(20, 200)
+    source, target = (rng.randrange(len(requests) - length) for _ in range(2))
+    requests[target : target + length] = requests[source : source + length]
+    return _trace(requests)
+
+
+def relabelled(trace: Trace, rng: Random) -> Trace:
+    """Optional: the same trace with other numbers for its pages, which no policy is told and no score may read."""
+    pages = sorted(set(trace.requests))
+    names = dict(zip(pages, rng.sample(pages, len(pages)), strict=True))
+    return _trace([names[page] for page in trace.requests])
+
+
+def hidden(trace: Trace) -> list[Value]:
+    """Optional: what no policy may be told. The audit looks for the trace as a whole."""
+    return [list(trace.requests)]
+
+
+def _clairvoyant_hits(requests: Sequence[int]) -> int:
     """Hits of the policy that evicts the page that is asked for furthest in the future, which is optimal."""
     places: dict[int, list[int]] = {}
     for now, page in enumerate(requests):
@@ -94,5 +124,5 @@ def _clairvoyant_hits(requests: tuple[int, ...]) -> int:
         if page not in cached and len(cached) == CAPACITY:
             del cached[max(cached, key=cached.__getitem__)]
         later = bisect_right(places[page], now)
-        cached[page] = places[page][later] if later < len(places[page]) else _NEVER
+        cached[page] = places[page][later] if later < len(places[page]) else len(requests)  # never
     return hits
