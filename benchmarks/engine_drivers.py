@@ -31,10 +31,11 @@ def evaluate(program_path: str) -> dict[str, float]:
 def score(text: str) -> float:
     """The score of a program's text, 0 if it has none; each is written down."""
     lab = LABORATORY[os.environ[PROBLEM]]()
-    outcome = lab.evaluate(Program.from_text(text))
+    outcome, genome = lab.evaluate(Program.from_text(text)), lab.read(Program.from_text(text))
+    program = genome.program if genome is not None else Program.from_text(text)  # without the marks of an engine
     found = outcome.scores[lab.problem.objective.name] if isinstance(outcome, Scored) else 0.0
     with (Path(os.environ[FOLDER]) / "scores.txt").open("a", encoding="utf-8") as file:
-        file.write(f"{Program.from_text(text).id} {found!r}\n")
+        file.write(f"{program.id} {found!r}\n")
     return found
 
 

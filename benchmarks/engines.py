@@ -7,8 +7,9 @@ ShinkaEvolve (`shinka-evolve==0.0.7`, `--engines shinka`) wants other versions o
 its own.
 
 The engines run in that interpreter (`engine_drivers.py`) against the laboratory's endpoint: their k-th request gets
-the draws of the k-th ticket of the strategies. All have one proposal in flight. A score counts at the proposal whose
-program it is of; an engine that evaluates a program again is not charged for it.
+the draws of the k-th ticket of the strategies. All have one proposal in flight. A score counts at the request whose
+answer held its program, so an engine that asks again after an answer without one is charged for both, as strategies
+are; evaluating a program again costs nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def engine_trial(python: str, engine: str, problem: str, *, seed: int, proposals
         subprocess.CalledProcessError: It failed; what it said is on stderr.
     """
     lab = LABORATORY[problem]()
-    with TemporaryDirectory() as folder, ModelServer(synthetic_script(lab, seed=seed)) as server:
+    answers: list[str] = []
+    script = synthetic_script(lab, seed=seed, observer=lambda program: answers.append(program.id if program else ""))
+    with TemporaryDirectory() as folder, ModelServer(script) as server:
         paths = [str(Path(package).parent) for package in thekla.__path__]
         environment = {"PATH": os.environ["PATH"], "HOME": folder, "PYTHONPATH": os.pathsep.join(paths)}
         subprocess.run(
@@ -54,20 +57,26 @@ def engine_trial(python: str, engine: str, problem: str, *, seed: int, proposals
             stdout=subprocess.DEVNULL,
         )
         lines = (Path(folder) / "scores.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    return Trial(contender=f"{engine} (engine)", problem=problem, seed=seed, best=best_by_program(lines, proposals))
+    asked = [*answers, *[""] * proposals][:proposals]
+    best = best_by_request(lines, asked)
+    return Trial(contender=f"{engine} (engine)", problem=problem, seed=seed, best=best)
 
 
-def best_by_program(lines: Sequence[str], proposals: int) -> tuple[float, ...]:
-    """The best score after each new program of lines such as `ID SCORE`, as many as there were proposals."""
+def best_by_request(lines: Sequence[str], answers: Sequence[str]) -> tuple[float, ...]:
+    """The best score after each request, the seed program's first.
+
+    Args:
+        lines: As `ID SCORE`, the seed program's first.
+        answers: The id of the program that each request was answered by, empty for none.
+    """
     scores: dict[str, float] = {}
     for line in lines:
         program, _, score = line.partition(" ")
         scores.setdefault(program, float(score))
-    best: list[float] = []
-    for found in scores.values():
-        best.append(max(found, best[-1] if best else found))
-    best += [best[-1]] * (proposals + 1 - len(best))
-    return tuple(best[: proposals + 1])
+    best = [float(lines[0].partition(" ")[2])]
+    for program in answers:
+        best.append(max(best[-1], scores.get(program, best[-1])))
+    return tuple(best)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

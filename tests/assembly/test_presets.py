@@ -79,13 +79,13 @@ def test_a_run_names_its_preset_and_its_tuning_in_the_journal(runs: Path) -> Non
     assert components["tuning"].arguments == {"least": 0.3}
 
 
+@pytest.mark.parametrize("given", [{"evaluations": 3}, {"proposals": 3}, {"evaluations": 3, "tune": True}])
 def test_settings_of_a_preset_that_would_never_act_are_told_when_the_run_starts(
-    runs: Path, caplog: pytest.LogCaptureFixture
+    given: dict[str, Any], runs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    given: dict[str, Any] = {
+    given = given | {
         "generator": "constants",
         "prompts": "plain",
-        "evaluations": 3,
         "sandbox": "trusted",
         "workers": 1,
     }

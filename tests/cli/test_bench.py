@@ -46,7 +46,7 @@ def test_json_holds_standings_ranks_and_profiles(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nobody"], "no 'nobody' among the strategies"),
+        (["nobody"], "no strategy or preset 'nobody'"),
         (["greedy", "--problem", "fmin6"], "no problem 'fmin6'; it has fmin5"),
         (["greedy", "greedy"], "named twice"),
         (["greedy", "--figure", "nowhere/a.svg"], "does not exist"),

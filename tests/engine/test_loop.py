@@ -128,6 +128,7 @@ def search(
     package: ToyPackage | None = None,
     watch: list[Progress] | None = None,
     race: Race | None = None,
+    ahead: int = 0,
 ) -> Closed:
     package = package or ToyPackage()
     begin = started(seed=seed, evaluations=evaluations, in_flight=in_flight, budget=budget, package=package)
@@ -148,7 +149,9 @@ def search(
         journal = Journal(store, RUN, clock or Clock(now_s=lambda: 0.0, monotonic_s=lambda: 0.0))
         observer = (lambda progress: None) if watch is None else watch.append
         async with service:
-            engine = Engine(parts, store, journal, run_id=RUN, started=begin, imports=imports, observer=observer)
+            engine = Engine(
+                parts, store, journal, run_id=RUN, started=begin, imports=imports, ahead=ahead, observer=observer
+            )
             return await engine.run()
 
     return asyncio.run(go())
@@ -251,6 +254,78 @@ def test_as_many_slow_answers_are_waited_for_at_once_as_tickets_may_be_in_flight
     again = MemoryRun()
     search(again, evaluations=100, in_flight=64, generator=CountingGenerator(malformed=0.0))
     assert chain_of(again) == chain_of(store)  # however long answers take
+
+
+class Held(CountingGenerator):
+    """Answers the first ticket when so many have been asked, and the others at once."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__(malformed=0.0)
+        self._until = until
+        self._enough = asyncio.Event()
+        self.held: list[str] = []
+
+    async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+        proposal = await super().propose(problem, ticket, prompt, seed=seed)
+        if len(self.asked) >= self._until:
+            self._enough.set()
+        if ticket.id == "t1":
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), 20.0)
+            await asyncio.sleep(0.02)  # in which more could be asked than may be
+            self.held = list(self.asked)
+        return proposal
+
+
+def order_of(store: MemoryRun) -> list[str]:
+    """The tickets that were told, in the order of the journal."""
+    return [fact.ticket for fact in payloads(store, ToldFact) if isinstance(fact, ToldFact)]
+
+
+@pytest.mark.parametrize(("ahead", "asked"), [(0, 4), (3, 7), (16, 20), (100, 24)])
+def test_a_slow_answer_holds_up_no_more_than_it_has_to(ahead: int, asked: int) -> None:
+    """Four tickets in flight: their places are filled meanwhile, with as many more as may be asked ahead."""
+    store, generator = MemoryRun(), Held(until=asked)
+    search(store, evaluations=25, in_flight=4, generator=generator, ahead=ahead)  # the seed and 24 more
+    assert len(generator.held) == asked
+    assert order_of(store) == ["s0", *(f"t{number}" for number in range(1, 25))]
+
+
+def test_no_more_answers_are_waited_for_at_once_than_tickets_may_be_in_flight_however_far_ahead() -> None:
+    class Counted(CountingGenerator):
+        flying = most = 0
+
+        async def propose(self, problem: Problem, ticket: Ticket, prompt: Prompt, *, seed: int) -> Proposal:
+            self.flying += 1
+            self.most = max(self.most, self.flying)
+            for _ in range(seed % 97):
+                await asyncio.sleep(0)
+            self.flying -= 1
+            return await super().propose(problem, ticket, prompt, seed=seed)
+
+    generator = Counted(malformed=0.2)
+    search(MemoryRun(), evaluations=60, in_flight=5, generator=generator, ahead=40)
+    assert generator.most == 5
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 2**32 - 1), writes=st.integers(0, 90), ahead=st.integers(1, 30))
+def test_a_run_that_asked_ahead_is_resumed_with_nothing_lost_or_repeated(seed: int, writes: int, ahead: int) -> None:
+    store = DyingStore(writes)
+    with contextlib.suppress(StorageError):
+        search(store, seed=seed, evaluations=10, ahead=ahead)
+    before = [event.chain for event in store.events(RUN)]
+    answered = {key for key, _ in store.facts("answer")}
+    store.left = 10**9
+    generator = CountingGenerator()
+    search(store, seed=seed, evaluations=10, ahead=ahead, generator=generator)
+    assert not answered & set(generator.asked)
+    assert [event.chain for event in store.events(RUN)][: len(before)] == before
+    told = order_of(store)
+    assert told == ["s0", *(f"t{number}" for number in range(1, len(told)))]  # each ticket once, none lost
+    again = CountingGenerator()
+    search(store, seed=seed, evaluations=10, ahead=ahead, generator=again)
+    assert again.asked == []
 
 
 def test_a_closed_run_can_be_gone_through_again_without_any_work() -> None:

@@ -18,10 +18,12 @@ from thekla.core.rng import stream
 from thekla.core.run import SEED, Ticket, Told
 from thekla.search import (
     AdaEvolve,
+    BestOfN,
     EoH,
     EvoX,
     FunSearch,
     Gepa,
+    Islands,
     Levi,
     Moead,
     Nsga2,
@@ -170,7 +172,15 @@ def test_settings_that_would_never_act_are_pointed_out() -> None:
     assert len(FunSearch(problem, seed=0).idle_within(100)) == 2
     assert Levi(problem, seed=0).idle_within(84) != []
     assert Levi(problem, seed=0).idle_within(750) == []
-    assert AdaEvolve(problem, seed=0).idle_within(10) != []
+    assert len(AdaEvolve(problem, seed=0).idle_within(10)) == 3
+    assert AdaEvolve(problem, seed=0).idle_within(30) == []
+    assert "migrate_every is 10" in Shinka(problem, seed=0, migration_rate=0.1).idle_within(9)[0]
+    assert Gepa(problem, seed=0).idle_within(10) == []
+    assert "nothing is merged" in Gepa(problem, seed=0, merge=True).idle_within(15)[0]
+    assert "never grows" in TreeSearch(problem, seed=0).idle_within(4)[0]
+    assert "never changes" in BestOfN(problem, seed=0).idle_within(5)[0]
+    assert "nothing ever migrates" in Islands(problem, seed=0).idle_within(49)[0]
+    assert Islands(problem, seed=0).idle_within(50) == []
     assert EoH(problem, seed=0).idle_within(10) == []
 
 
@@ -302,6 +312,18 @@ def test_reevo_crosses_twice_as_often_as_it_mutates_and_puts_the_better_first() 
     costs = {c.id: o.scores["cost"] for c, o in strategy.best(9) if isinstance(o, Scored)}
     for ticket in tickets:
         assert [costs[one.id] for one in ticket.parents] == sorted(costs[one.id] for one in ticket.parents)
+
+
+def test_reevo_tells_what_the_latest_improvement_changed() -> None:
+    strategy = ReEvo(search_problem(), seed=1)
+    plant(strategy)
+    tell(strategy, on(80.0), text="keep(jobs)\nspread_evenly(jobs)\n")
+    tell(strategy, on(70.0), text="keep(jobs)\npack_tightly(jobs)\n")
+    tell(strategy, on(90.0), text="worse(jobs)\n")
+    told = {hint for ticket in strategy.ask(50) if ticket.route["operator"] == "mutate" for hint in ticket.hints}
+    (hint,) = told
+    assert "worse(jobs)" not in hint
+    assert "`pack_tightly(jobs)` in the place of `" in hint or "`keep(jobs)` in the place of `" in hint
 
 
 def test_tree_search_expands_a_leaf_by_the_published_operators() -> None:

@@ -38,6 +38,7 @@ from thekla.search import Hinted, Noted, Tuning, Weighed, needs_weighing
 from thekla.search.line import patience_within
 
 __all__ = [
+    "ahead_of",
     "build_generator",
     "build_package",
     "build_prompts",
@@ -50,6 +51,8 @@ __all__ = [
     "real_clock",
     "started_of",
 ]
+
+AHEAD = "ahead"
 
 
 def build_package(reference: ProblemRef) -> ProblemPackage:
@@ -239,6 +242,8 @@ def components_of(options: RunOptions) -> dict[str, Component]:
         components["notes"] = Component(
             name=Noted.name, version=Noted.version, arguments={"every": options.notes_every}
         )
+    if options.ahead:
+        components[AHEAD] = Component(name=AHEAD, version="1", arguments={"tickets": options.ahead})
     _refuse_idle_cap(options)
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
@@ -275,6 +280,14 @@ def _hints(options: RunOptions, problem: Problem) -> dict[str, Component]:
         "version": problem.hints.version,
     }
     return {"hints": Component(name=Hinted.name, version=Hinted.version, arguments=arguments)}
+
+
+def ahead_of(started: Started) -> int:
+    """How many tickets may be out beyond those in flight, as the journal says."""
+    component = started.components.get(AHEAD)
+    tickets = component.arguments.get("tickets") if component is not None else 0
+    assert isinstance(tickets, int)
+    return tickets
 
 
 def real_clock() -> Clock:

@@ -136,6 +136,9 @@ def contender(name: str, *, as_name: str = "", off: Sequence[str] = ()) -> Conte
     """
     plain = name.removesuffix(TUNE_SUFFIX)
     preset, strategy = (plain, None) if plain in preset_names() else (None, plain)
+    if preset is None and plain not in registry.names("strategies"):
+        known = f"strategies {', '.join(registry.names('strategies'))}; presets {', '.join(preset_names())}"
+        raise ConfigError(f"there is no strategy or preset {plain!r}; there are the {known}")
     tune = True if plain != name else None
     arguments = {"strategy": dict.fromkeys(off, False)} if off else None
     options = load_options(problem="laboratory", preset=preset, strategy=strategy, tune=tune, arguments=arguments)

@@ -45,6 +45,8 @@ class RunOptions(BaseModel):
         seed: Of everything random in the run.
         workers: Processes that evaluate; changes the speed, never the result.
         in_flight: Tickets that are out at once; part of what the run is; 1 if the answers come from outside.
+        ahead: Tickets that may be out beyond those, while outcomes that are there wait for a slower one before them;
+            with any, an equal seed need not give an equal run, as what is asked depends on how long answers take.
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
         hints: Whether the problem's own hints, if it has any, are switched on one by one where the search stands still.
@@ -83,6 +85,7 @@ class RunOptions(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     workers: Annotated[int, Field(ge=1, le=1024)] = 2
     in_flight: Annotated[int, Field(ge=1, le=4096)] = 8
+    ahead: Annotated[int, Field(ge=0, le=65_536)] = 0
     sandbox: str = "strict"
     tune: bool = False
     hints: bool = True

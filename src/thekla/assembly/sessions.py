@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from thekla.assembly.auditing import AUDITS, require_fit
 from thekla.assembly.build import (
+    ahead_of,
     build_backend,
     build_package,
     build_prompts,
@@ -42,7 +43,7 @@ from thekla.evaluation.service import EvaluationService
 from thekla.generation.asktell import Desk
 from thekla.generation.replay import RecordedAnswer
 from thekla.llm import Book, Caps, Models, within
-from thekla.search import Hinted, Noted, Weighed
+from thekla.search import Hinted, Noted, Tuning, Weighed
 from thekla.search.line import patience_within
 from thekla.search.ranked import RankedStrategy
 from thekla.steering import Helm, Inbox, SteeredGenerator, SteeredPrompts, SteeredStrategy, SteeringFolder
@@ -114,11 +115,12 @@ def run(
 
 
 def _warn_of_idle_settings(strategy: Strategy, options: RunOptions) -> None:
-    """Say which settings of the strategy would never act within the budget of evaluations."""
-    while isinstance(strategy, Hinted | Noted | Weighed):
+    """Say which settings of the strategy would never act within the budget of evaluations or proposals."""
+    while isinstance(strategy, Hinted | Noted | Tuning | Weighed):
         strategy = strategy.inner
-    if isinstance(strategy, RankedStrategy) and options.evaluations is not None:
-        for reason in strategy.idle_within(options.evaluations):
+    caps = [cap for cap in (options.evaluations, options.proposals) if cap is not None]
+    if isinstance(strategy, RankedStrategy) and caps:
+        for reason in strategy.idle_within(min(caps)):
             _LOGGER.warning("%s: %s", options.strategy, reason)
 
 
@@ -205,10 +207,10 @@ def _refuse_changed(package: ProblemPackage, started: Started, run_id: str) -> N
 
 
 def _models(started: Started, book: Book | None = None) -> Models:
-    """The language models of a run, within its budget."""
+    """The language models of a run, within its budget; no ticket in flight waits for another to be answered."""
     budget = started.budget
     caps = Caps(cost_usd=budget.cost_usd, tokens=budget.tokens, calls=budget.calls)
-    return Models(os.environ, caps=caps, book=book)
+    return Models(os.environ, caps=caps, book=book, most_at_once=started.in_flight)
 
 
 def _components(
@@ -263,7 +265,16 @@ def _go(
         steering=helm,
     )
     journal = Journal(store, store.run_id, real_clock())
-    engine = Engine(parts, store, journal, run_id=store.run_id, started=started, imports=imports, observer=progress)
+    engine = Engine(
+        parts,
+        store,
+        journal,
+        run_id=store.run_id,
+        started=started,
+        imports=imports,
+        ahead=ahead_of(started),
+        observer=progress,
+    )
     opened = OpenRun(
         engine,
         desk=desk,

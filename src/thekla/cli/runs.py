@@ -73,6 +73,10 @@ def run(
     in_flight: Annotated[
         int | None, typer.Option("--in-flight", min=1, help="Tickets asked before one is told.", show_default="8")
     ] = None,
+    ahead: Annotated[
+        int | None,
+        typer.Option(min=0, help="Tickets asked beyond those while a slow answer is waited for.", show_default="0"),
+    ] = None,
     sandbox: Annotated[str | None, typer.Option(help=TIERS_HELP, show_default="strict")] = None,
     tune: Annotated[
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
@@ -142,6 +146,7 @@ def run(
         "seed": seed,
         "workers": workers,
         "in_flight": in_flight,
+        "ahead": ahead,
         "sandbox": sandbox,
         "tune": tune,
         "hints": hints,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from thekla.core.evaluation import Outcome
-from thekla.core.program import Candidate, Program
+from thekla.core.program import Candidate, CandidateId, Program
 from thekla.core.values import Data, digest_of
 
 __all__ = [
@@ -62,6 +62,16 @@ class Ticket:
     operator: str = ""
     hints: tuple[str, ...] = ()
     route: Mapping[str, Data] = field(default_factory=dict)
+
+    def answered_by(self, program: Program, operator: str) -> Candidate:
+        """The candidate that a program of that edit is, in answer to this ticket."""
+        return Candidate(
+            id=CandidateId(self.id),
+            program=program,
+            parents=tuple(parent.id for parent in self.parents),
+            operator=operator,
+            generation=1 + max((parent.generation for parent in self.parents), default=-1),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,8 @@ class Engine:
 
     Args:
         imports: Programs of another run's archive that start this one, besides the problem's seeds.
+        ahead: Most tickets beyond those in flight, asked while outcomes wait for a slower one: then what is asked
+            depends on the clock, and equal settings may give unequal journals.
     """
 
     def __init__(
@@ -70,14 +72,14 @@ class Engine:
         run_id: str,
         started: Started,
         imports: Sequence[Program] = (),
+        ahead: int = 0,
         observer: Observer = lambda progress: None,
     ) -> None:
         self._parts = parts
         self._store = store
         self._journal = journal
-        self._run_id = run_id
-        self._started = started
-        self._imports = tuple(imports)
+        self._run_id, self._started = run_id, started
+        self._imports, self._ahead = tuple(imports), ahead
         self._observer = observer
         self._objective = parts.problem.objective
         self._pending: deque[Flight] = deque()
@@ -101,7 +103,10 @@ class Engine:
         try:
             await self._plant()
             while self._fill() or await self._parts.steering.lifted():
-                if self._pending:
+                late = [flight.work for flight in self._pending if self._ahead and not flight.work.done()]
+                if late and late[0] is self._pending[0].work:
+                    await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
+                elif self._pending:
                     await self._tell_next()
             self._journal.write(Stopping(reason=self._stop_reason()))
             self._journal.flush()
@@ -156,11 +161,12 @@ class Engine:
     def _may_ask(self) -> bool:
         if self._journal.ahead is not None:  # what a limit decided then is a fact, and not decided again
             return self._journal.ahead.kind is EventKind.ASKED
-        if len(self._pending) >= self._started.in_flight or self._parts.steering.paused or self._exhausted:
-            return False
+        waiting, room = sum(not flight.work.done() for flight in self._pending), self._started.in_flight
+        is_full = waiting >= room or len(self._pending) >= room + self._ahead
         promised = self._ledger.evaluations + len(self._pending)
         ledger = replace(self._ledger, evaluations=promised, wall_s=self._journal.elapsed_s)
-        return not ledger.exhausted(self._started.budget)
+        spent = self._exhausted or ledger.exhausted(self._started.budget)
+        return not (is_full or self._parts.steering.paused or spent)
 
     def _stop_reason(self) -> str:
         ahead = self._journal.ahead
@@ -229,13 +235,7 @@ class Engine:
     def _told(self, ticket: Ticket, proposal: Proposal, outcome: Outcome) -> Told:
         if proposal.program is None:
             return Told(ticket=ticket, candidate=None, outcome=outcome, operator=proposal.operator)
-        candidate = Candidate(
-            id=CandidateId(ticket.id),
-            program=proposal.program,
-            parents=tuple(parent.id for parent in ticket.parents),
-            operator=proposal.operator,
-            generation=1 + max((parent.generation for parent in ticket.parents), default=-1),
-        )
+        candidate = ticket.answered_by(proposal.program, proposal.operator)
         twin = self._seen.setdefault(proposal.program.id, candidate.id)
         if twin != candidate.id:
             outcome = Failed(kind=FailureKind.DUPLICATE, stage="answer", message=f"equal to candidate {twin}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from thekla.core.program import Candidate, CandidateId, Program
@@ -19,12 +19,17 @@ _RETURN = re.compile(r"    return '\w+', \[[^\]\n]*\]")
 _DIFF = "<<<<<<< SEARCH"
 
 
-def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
+def synthetic_script(
+    lab: LabProblem, *, seed: int, observer: Callable[[Program | None], None] = lambda program: None
+) -> Script:
     """Answers for `testing.model_server.ModelServer`: the k-th request gets the draws of the k-th ticket of a trial.
 
     The last program of the prompt is the one that is changed, as published engines put it there, and those before it
     are what it may be crossed with. A prompt that shows SEARCH/REPLACE blocks, be it in the system's message, is
     answered by one, others by the whole program in a fence.
+
+    Args:
+        observer: Hears of each answer's program, None if it holds none.
     """
     model = SyntheticModel(lab)
 
@@ -34,6 +39,7 @@ def synthetic_script(lab: LabProblem, *, seed: int) -> Script:
         parent, others = _candidate(programs[-1], 0), [_candidate(one, 1 + k) for k, one in enumerate(programs[:-1])]
         ticket = Ticket(id=f"t{number}", parents=(parent,), inspirations=tuple(others))
         proposal = model.answer(ticket, seed=derive_seed(seed, "laboratory", number))
+        observer(proposal.program)
         if proposal.program is None:
             return Reply(text="One could try other constants.")
         wants_diff = any(_DIFF in _text(message.get("content")) for message in body["messages"])

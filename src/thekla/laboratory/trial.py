@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from thekla.core.evaluation import Failed, FailureKind, Outcome, Scored
 from thekla.core.problem import Problem
-from thekla.core.program import Candidate, CandidateId, Program, ProgramId
+from thekla.core.program import CandidateId, ProgramId
 from thekla.core.protocols import Generator, Strategy
 from thekla.core.rng import derive_seed
 from thekla.core.run import SEED, Prompt, Proposal, Ticket, Told
@@ -89,7 +89,7 @@ def _plant(strategy: Strategy, lab: LabProblem) -> float:
         ticket = Ticket(id=f"s{number}", operator=SEED)
         outcome = lab.evaluate(program)
         assert isinstance(outcome, Scored)
-        strategy.tell(Told(ticket=ticket, candidate=_candidate(ticket, program, SEED), outcome=outcome))
+        strategy.tell(Told(ticket=ticket, candidate=ticket.answered_by(program, SEED), outcome=outcome))
         scores.append(outcome.scores[lab.problem.objective.name])
     return max(scores, key=lab.problem.objective.gain)
 
@@ -98,7 +98,7 @@ def _told(lab: LabProblem, ticket: Ticket, answer: Proposal, seen: dict[ProgramI
     if answer.program is None:
         failed = Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message=answer.reason)
         return Told(ticket=ticket, candidate=None, outcome=failed)
-    candidate = _candidate(ticket, answer.program, answer.operator)
+    candidate = ticket.answered_by(answer.program, answer.operator)
     twin = seen.setdefault(answer.program.id, candidate.id)
     outcome: Outcome = (
         lab.evaluate(answer.program)
@@ -106,13 +106,3 @@ def _told(lab: LabProblem, ticket: Ticket, answer: Proposal, seen: dict[ProgramI
         else Failed(kind=FailureKind.DUPLICATE, stage="answer", message=f"equal to candidate {twin}")
     )
     return Told(ticket=ticket, candidate=candidate, outcome=outcome)
-
-
-def _candidate(ticket: Ticket, program: Program, operator: str) -> Candidate:
-    return Candidate(
-        id=CandidateId(ticket.id),
-        program=program,
-        parents=tuple(parent.id for parent in ticket.parents),
-        operator=operator,
-        generation=1 + max((parent.generation for parent in ticket.parents), default=-1),
-    )

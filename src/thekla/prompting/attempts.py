@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from thekla.core.evaluation import Scored
 from thekla.core.problem import Problem
-from thekla.core.run import IMPORT, SEED, Section, Ticket
+from thekla.core.run import Section, Ticket
 from thekla.prompting.blocks import data_block
 from thekla.prompting.history import Fold, head_of
 from thekla.prompting.sections import lineage, section
@@ -22,17 +22,10 @@ def siblings_section(ticket: Ticket, fold: Fold, problem: Problem) -> Section:
     if not ticket.parents:
         return section("siblings", "")
     parent, objective = ticket.parents[0].program.id, problem.objective
-    found = []
-    for told in fold.told:
-        child = told.candidate
-        is_child = child is not None and told.ticket.parents and told.ticket.parents[0].program.id == parent
-        if is_child and isinstance(told.outcome, Scored) and told.ticket.operator not in (SEED, IMPORT):
-            assert child is not None
-            found.append((objective.gain(told.outcome.scores[objective.name]), told.outcome, child))
-    found.sort(key=lambda one: -one[0])
     rows = [
-        f"- {objective.name} = {outcome.scores[objective.name]:.6g}: {head_of(child.program)}"
-        for _, outcome, child in found[:_SIBLINGS]
+        f"- {objective.name} = {told.outcome.scores[objective.name]:.6g}: {head_of(told.candidate.program)}"
+        for told in fold.children.get(parent, ())[:_SIBLINGS]
+        if told.candidate is not None and isinstance(told.outcome, Scored)
     ]
     lines = ["## Changes of it that were tried, best first", data_block("changes", "\n".join(rows))] if rows else []
     if repeats := fold.repeats.get(parent, 0):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import insort
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from thekla.core.evaluation import Failed, FailureKind, Scored
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
-from thekla.core.run import IMPORT, SEED, Told
+from thekla.core.run import IMPORT, NOTE, SEED, Told
 
 __all__ = ["Credit", "Fold", "Setback", "error_class", "first_line", "head_of", "parts_of", "who_made"]
 
@@ -18,6 +20,8 @@ _DECAY = 0.5 ** (1.0 / _HALF_LIFE)
 _PREFIX = 12  # hexadecimal digits of a program id: a chance of 1e-9 of one collision among 700 programs
 _MOST_TRIED = 256  # remembered children of one program
 _MOST_SETBACKS = 64  # remembered ways in which the children of one program failed
+_RECENT = 12  # answers of a model over which the share of unusable ones is counted
+_MOST_CHILDREN = 8  # best scored children of one program that are remembered
 _IDEAS = 3  # remembered ideas that failed in one way
 _HEAD = 120  # characters of what a program says of itself
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?")
@@ -104,7 +108,13 @@ class Setback:
 
 @dataclass
 class Fold:
-    """What the brief needs of a history, kept up to date told by told."""
+    """What the brief needs of a history, kept up to date told by told.
+
+    Args:
+        children: The best scored children of each program, best first, the earlier of equals before the later.
+        lost: Of the latest answers of each model, whether each held no program.
+        note: The latest outcome that is a note on the search.
+    """
 
     objective: Objective
     told: list[Told] = field(default_factory=list)
@@ -113,18 +123,26 @@ class Fold:
     repeats: dict[ProgramId, int] = field(default_factory=dict)
     tried: dict[ProgramId, dict[str, None]] = field(default_factory=dict)
     credit: dict[str, Credit] = field(default_factory=dict)
+    children: dict[ProgramId, list[Told]] = field(default_factory=dict)
+    lost: dict[str, deque[bool]] = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=_RECENT)))
     best: Told | None = None
     best_gain: float | None = None
     evaluations: int = 0
     improved_at: int = 0
+    note: Told | None = None
+    _source: Sequence[Told] | None = field(default=None, init=False, repr=False, compare=False)
 
     def extends(self, history: Sequence[Told]) -> bool:
-        """Whether the fold is that of a beginning of the history."""
-        beginning = history[: len(self.told)]  # equal objects are told apart from others at once: 0.1 ms for 10,000
+        """Whether the fold is that of a beginning of the history; at once for the one that it was last advanced to."""
+        known = len(self.told)
+        if history is self._source:  # histories only grow
+            return len(history) >= known and (known == 0 or history[known - 1] is self.told[-1])
+        beginning = history[:known]
         return (beginning if isinstance(beginning, list) else list(beginning)) == self.told
 
     def advance(self, history: Sequence[Told]) -> None:
         """Take in what the history has beyond the fold."""
+        self._source = history
         for told in history[len(self.told) :]:
             self._take(told)
 
@@ -148,6 +166,15 @@ class Fold:
             self._credit(told, operator, gain)
         if candidate is not None:
             self.by_candidate.setdefault(candidate.id, told)
+        self._answered(told)
+
+    def _answered(self, told: Told) -> None:
+        kind = told.outcome.kind if isinstance(told.outcome, Failed) else None
+        if kind is FailureKind.NOTE:
+            self.note = told
+        if told.ticket.operator not in (SEED, IMPORT, NOTE):
+            who = who_made(told.candidate.operator if told.candidate is not None else told.operator)
+            self.lost[who].append(kind is FailureKind.NO_PROGRAM)
 
     def _remember(self, told: Told, operator: str) -> None:
         if not told.ticket.parents:
@@ -159,6 +186,10 @@ class Fold:
             tried[told.candidate.program.id[:_PREFIX]] = None
             if len(tried) > _MOST_TRIED:
                 del tried[next(iter(tried))]
+        if self.gain_of(told) is not None:
+            children = self.children.setdefault(parent, [])
+            insort(children, told, key=lambda one: -(self.gain_of(one) or 0.0))
+            del children[_MOST_CHILDREN:]
         if not isinstance(told.outcome, Failed):
             return
         if told.outcome.kind is FailureKind.DUPLICATE:

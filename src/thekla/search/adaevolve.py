@@ -119,9 +119,16 @@ class AdaEvolve(RankedStrategy):
         self._apart = lru_cache(maxsize=_PAIRS)(jaccard)  # programs of an archive meet again at every ticket
 
     def idle_within(self, evaluations: int) -> list[str]:
+        idle = []
         if len(self._islands) > 1 and evaluations < self._migrate_every:
-            return [f"migrate_every is {self._migrate_every}: nothing migrates within {evaluations} evaluations"]
-        return []
+            idle.append(f"migrate_every is {self._migrate_every}: nothing migrates within {evaluations} evaluations")
+        if self._most_islands > len(self._islands) and evaluations < self._spawn_gap:
+            idle.append(f"spawn_gap is {self._spawn_gap}: no island is opened within {evaluations} evaluations")
+        if self._window.maxlen is not None and evaluations <= self._window.maxlen:
+            idle.append(
+                f"paradigm_window is {self._window.maxlen}: no tactic is asked for in {evaluations} evaluations"
+            )
+        return idle
 
     def _choose(self, rng: Random) -> Ticket:
         number = self._next_island(rng)

@@ -34,6 +34,11 @@ class BestOfN(RankedStrategy):
         self._outcomes = 0
         self._parent: Elite | None = None
 
+    def idle_within(self, evaluations: int) -> list[str]:
+        if evaluations <= self._n:
+            return [f"n is {self._n}: the parent never changes within {evaluations} evaluations"]
+        return []
+
     def _choose(self, rng: Random) -> Ticket:
         return self._ticket([self._parent or self._ranking[0]])
 

@@ -94,13 +94,14 @@ class EoH(RankedStrategy):
 
 _CROSS = "The first program scores better than the second: say why in a sentence, then write one that goes further."
 _MUTATE = "Change the best program by what the comparisons have taught:"
+_QUOTED = 120  # characters of a line
 
 
 class ReEvo(RankedStrategy):
     """Crossover of two programs of unlike score under a short reflection, and mutation of the best under a long one.
 
     Reflections are asked for within the proposal, so that one call does what the published algorithm uses two for. The
-    long one lists which edits have lately improved their parents.
+    long one lists what the latest improvements put in and took out.
 
     Args:
         population: Programs that are kept.
@@ -111,6 +112,7 @@ class ReEvo(RankedStrategy):
     """
 
     name = "reevo"
+    version = "2"
 
     def __init__(self, problem: Problem, *, seed: int, population: int = 10, mutation: float = 0.5) -> None:
         super().__init__(problem, seed=seed)
@@ -132,5 +134,15 @@ class ReEvo(RankedStrategy):
             return
         parents: Sequence[Elite] = [one for one in self._population.members if one.candidate in told.ticket.parents]
         if not planted(told) and parents and elite.gain > max(one.gain for one in parents):
-            self._learnt.append(f"{elite.candidate.operator} on {parents[0].candidate.id} gave {elite.candidate.id}")
+            self._learnt.append(_lesson(max(parents, key=lambda one: one.gain), elite))
         self._population.add(elite)
+
+
+def _lesson(before: Elite, after: Elite) -> str:
+    """In words, what an improvement changed first."""
+    old, new = (one.candidate.program.text.splitlines() for one in (before, after))
+    out, put = (
+        next((line.strip()[:_QUOTED] for line in lines if line.strip() and line not in others), "nothing")
+        for lines, others in ((old, new), (new, old))
+    )
+    return f"`{put}` in the place of `{out}` was better"

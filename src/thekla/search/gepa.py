@@ -60,6 +60,11 @@ class Gepa(RankedStrategy):
         self._ancestors: dict[CandidateId, frozenset[CandidateId]] = {}
         self._since = 0
 
+    def idle_within(self, evaluations: int) -> list[str]:
+        if self._merges > 0 and evaluations <= self._patience:
+            return [f"patience is {self._patience}: nothing is merged within {evaluations} evaluations"]
+        return []
+
     def _choose(self, rng: Random) -> Ticket:
         if not len(self._front):
             return self._ticket([self._ranking[0]], hints=[_REFLECT])

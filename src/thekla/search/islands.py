@@ -57,6 +57,14 @@ class Islands(RankedStrategy):
         self._migrate_every = migrate_every
         self._told = 0
 
+    def idle_within(self, evaluations: int) -> list[str]:
+        if len(self._grids) > 1 and evaluations < self._migrate_every * len(self._grids):
+            return [
+                f"migrate_every is {self._migrate_every}, and an island has {evaluations // len(self._grids)} children "
+                f"in {evaluations} evaluations: nothing ever migrates"
+            ]
+        return []
+
     def _choose(self, rng: Random) -> Ticket:
         island = self._asked % len(self._grids)
         elites = self._grids[island].elites or [self._ranking[0]]

@@ -90,6 +90,11 @@ class TreeSearch(RankedStrategy):
         self._flying: dict[str, _Node] = {}
         self._told = 0
 
+    def idle_within(self, evaluations: int) -> list[str]:
+        if len(self._plan) >= evaluations:
+            return [f"initial is {len(self._plan)}: the tree never grows within {evaluations} evaluations"]
+        return []
+
     def _choose(self, rng: Random) -> Ticket:
         if not self._plan:
             self._expand()

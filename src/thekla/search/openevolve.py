@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -63,8 +63,9 @@ class OpenEvolve(RankedStrategy):
     """Islands in turn; a parent is any member, or one of the archive, or drawn in proportion to its score.
 
     A child joins the island that was asked in any case, and takes its cell from a worse owner. Every member counts as
-    archived until the archive is full, and the scale of a feature moves with its range while owners keep their cells:
-    both are as published. `bins` is raised so that the cells can hold the archive.
+    archived until the archive is full, the scale of a feature moves with its range while owners keep their cells, and
+    a program's diversity is measured once, against the first programs: all as published. `bins` is raised so that the
+    cells can hold the archive. A program that failed never joins, where the engine's does with a score of 0.
 
     Args:
         population: Programs on all islands; the worst that own no cell go first.
@@ -79,6 +80,7 @@ class OpenEvolve(RankedStrategy):
     """
 
     name = "openevolve"
+    version = "2"
 
     def __init__(
         self,
@@ -111,8 +113,9 @@ class OpenEvolve(RankedStrategy):
         self._bins = max(bins, math.ceil(math.pow(archive, 1 / len(features))))
         self._migrate_every, self._migration_rate = migrate_every, migration_rate
         self._top, self._diverse = top, diverse
-        self._archive: dict[CandidateId, tuple[Elite, int]] = {}
+        self._archive: dict[tuple[int, CandidateId], Elite] = {}
         self._references: list[_Look] = []
+        self._diversities: dict[ProgramId, float] = {}
         self._ranges: dict[str, tuple[float, float]] = {}
         self._migrated_at = 0
         self._migrants: set[tuple[int, CandidateId]] = set()
@@ -155,48 +158,47 @@ class OpenEvolve(RankedStrategy):
         if draw < self._explore:
             return rng.choice(members)
         if draw < self._explore + self._exploit:
-            here = [elite for elite, island in self._archive.values() if island == number]
-            return rng.choice(here or [elite for elite, _ in self._archive.values()])
+            here = [elite for (island, _), elite in self._archive.items() if island == number]
+            return rng.choice(here or list(self._archive.values()))
         return rng.choices(members, [max(elite.gain, _FLOOR) for elite in members])[0]
 
     def _context(self, parent: Elite, island: _Island, rng: Random) -> Iterator[Elite]:
-        """The island's best ones, then programs from cells nearby, then any."""
+        """The island's best, programs from cells nearby or else any, then its other good ones."""
         if not island.members:
             return
-        yield from island.top(max(1, self._top))
+        chosen = {elite.candidate.id: elite for elite in island.top(1) if elite is not parent}
         cell = self._cell_of(parent)
-        for _ in range(3 * self._diverse):
-            near = tuple(place + rng.randint(-2, 2) for place in cell)
-            if near in island.cells:
-                yield island.cells[near]
-                return
-        members = list(island.members.values())
-        yield from rng.sample(members, min(self._diverse, len(members)))
+        for _ in range(3 * (self._diverse - len(chosen))):
+            near = tuple(min(self._bins - 1, max(0, place + rng.randint(-2, 2))) for place in cell)
+            owner = island.cells.get(near)
+            if owner is not None and owner is not parent and len(chosen) < self._diverse:
+                chosen[owner.candidate.id] = owner
+        others = [elite for one, elite in island.members.items() if one not in chosen and elite is not parent]
+        yield from chosen.values()
+        yield from rng.sample(others, min(max(0, self._diverse - len(chosen)), len(others)))
+        yield from island.top(self._top)
 
     def _enter(self, number: int, elite: Elite) -> None:
         island, candidate = self._islands[number], elite.candidate.id
         cell = self._cell_of(elite)
         owner = island.cells.get(cell)
-        replaced = None
         if owner is None or owner.gain < elite.gain:
             island.cells[cell] = elite
-            replaced = owner
         island.members[candidate] = elite
-        if replaced is not None and replaced.candidate.id not in island.owners:
-            island.members.pop(replaced.candidate.id, None)
-            if self._archive.pop(replaced.candidate.id, None) is not None:
-                self._archive[candidate] = (elite, number)
+        if owner is not None and owner.gain < elite.gain:
+            island.members.pop(owner.candidate.id, None)
+            if self._archive.pop((number, owner.candidate.id), None) is not None:
+                self._archive[number, candidate] = elite
         self._archived(elite, number)
 
     def _archived(self, elite: Elite, number: int) -> None:
-        if elite.candidate.id in self._archive:
-            return
+        """Archive a program; one that has just taken the place of its cell's owner may drive out the worst as well."""
         if len(self._archive) >= self._archive_size:
-            worst = min(self._archive, key=lambda one: self._archive[one][0].gain)
-            if self._archive[worst][0].gain >= elite.gain:
+            worst = min(self._archive, key=lambda one: self._archive[one].gain)
+            if self._archive[worst].gain >= elite.gain:
                 return
             del self._archive[worst]
-        self._archive[elite.candidate.id] = (elite, number)
+        self._archive[number, elite.candidate.id] = elite
 
     def _forget(self, *, newest: CandidateId) -> None:
         """Keep the population within its size: the worst go, those that own no cell first."""
@@ -215,23 +217,37 @@ class OpenEvolve(RankedStrategy):
             island = self._islands[number]
             del island.members[candidate]
             island.cells = {cell: owner for cell, owner in island.cells.items() if owner.candidate.id != candidate}
-            self._archive.pop(candidate, None)
+            self._archive.pop((number, candidate), None)
 
     def _cell_of(self, elite: Elite) -> Cell:
         look = _Look.of(elite.candidate.program.text)
-        if len(self._references) < _REFERENCES and look not in self._references:
-            self._references.append(look)
         return tuple(self._bin(name, self._feature(name, elite, look)) for name in self._features)
 
-    def _feature(self, name: str, elite: Elite, look: _Look) -> float:
-        own: Mapping[str, float] = {
-            "complexity": float(look.characters),
-            "diversity": sum(map(look.distance, self._references)) / len(self._references),
-            "score": elite.gain,
-        }
-        return elite.outcome.measures.get(name, own.get(name, 0.0))
+    def _feature(self, name: str, elite: Elite, look: _Look) -> float | None:
+        """A feature's value; None for the diversity of the first program, which there is nothing to measure by."""
+        if name in elite.outcome.measures:
+            return elite.outcome.measures[name]
+        if name == "diversity":
+            return self._diversity(elite, look)
+        return {"complexity": float(look.characters), "score": elite.gain}.get(name, 0.0)
 
-    def _bin(self, name: str, value: float) -> int:
+    def _diversity(self, elite: Elite, look: _Look) -> float | None:
+        """The mean distance to the first programs that are members, as it was when the text came."""
+        program = elite.candidate.program.id
+        if program not in self._diversities:
+            members = {one: other for island in self._islands for one, other in island.members.items()}
+            if not members:
+                return None
+            if len(self._references) < _REFERENCES:
+                texts = [one.candidate.program.text for one in [*members.values(), elite]]
+                self._references = [_Look.of(text) for text in texts[:_REFERENCES]]
+            others = [other for other in self._references if other != look]
+            self._diversities[program] = sum(map(look.distance, others)) / max(1, len(others))
+        return self._diversities[program]
+
+    def _bin(self, name: str, value: float | None) -> int:
+        if value is None:
+            return 0
         low, high = self._ranges.get(name, (value, value))
         low, high = min(low, value), max(high, value)
         self._ranges[name] = (low, high)
@@ -239,17 +255,16 @@ class OpenEvolve(RankedStrategy):
         return min(self._bins - 1, int(scaled * self._bins))
 
     def _migrate(self) -> None:
-        """Send the best of each island both ways, as copies; all leave before any arrives."""
+        """Send the best of each island both ways, as copies, island after island; a copy goes no further."""
         self._migrated_at = max(island.generation for island in self._islands)
-        count = len(self._islands)
-        moves = [
-            (target % count, elite)
-            for number, island in enumerate(self._islands)
-            for elite in island.top(max(1, int(len(island.members) * self._migration_rate)))
-            if (number, elite.candidate.id) not in self._migrants
-            for target in (number + 1, number - 1)
-        ]
-        for target, elite in moves:
+        for number, island in enumerate(self._islands):
+            travellers = island.top(max(1, int(len(island.members) * self._migration_rate)))
+            for elite in travellers:
+                if (number, elite.candidate.id) not in self._migrants:
+                    self._send(elite, [(number + step) % len(self._islands) for step in (1, -1)])
+
+    def _send(self, elite: Elite, targets: Sequence[int]) -> None:
+        for target in targets:
             texts: set[ProgramId] = {one.candidate.program.id for one in self._islands[target].members.values()}
             if elite.candidate.program.id not in texts:
                 self._migrants.add((target, elite.candidate.id))

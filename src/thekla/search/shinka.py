@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from statistics import median
 
@@ -28,10 +28,11 @@ _SMALLEST = 1e-6
 
 
 @dataclass(kw_only=True)
-class _Island:
-    """Archived programs, best first."""
+class _Member:
+    """An archived program and the island that it lives on."""
 
-    archive: list[Elite] = field(default_factory=list)
+    elite: Elite
+    island: int
 
 
 class Shinka(RankedStrategy):
@@ -41,7 +42,7 @@ class Shinka(RankedStrategy):
     is dropped where there is no inspiration. Novelty rejection and the bandit over models belong to the generator.
 
     Args:
-        archive: Programs of all islands together.
+        archive: Programs of all islands together; a better one drives out the worst of all, wherever that lives.
         elite_share: Share of an island's best that inspirations are drawn from.
         archive_inspirations, top_inspirations: How many of either kind; shown worst first.
         migration_rate: Share of an island that moves to another after `migrate_every` outcomes; 0 is the published
@@ -52,6 +53,7 @@ class Shinka(RankedStrategy):
     """
 
     name = "shinka"
+    version = "2"
 
     def __init__(
         self,
@@ -77,8 +79,9 @@ class Shinka(RankedStrategy):
         at_least(0, diff=diff, full=full, cross=cross)
         at_least(_SMALLEST, diff_and_full=diff + full)
         share(elite_share=elite_share, migration_rate=migration_rate)
-        self._islands = [_Island() for _ in range(islands)]
-        self._size = archive // islands
+        self._archive: list[_Member] = []  # best first
+        self._islands: list[list[Elite]] = [[] for _ in range(islands)]  # all that were scored
+        self._size = archive
         self._pressure = pressure
         self._elite_share = elite_share
         self._inspired = (archive_inspirations, top_inspirations)
@@ -90,11 +93,13 @@ class Shinka(RankedStrategy):
     def idle_within(self, evaluations: int) -> list[str]:
         if len(self._islands) > 1 and self._migration_rate == 0:
             return ["migration_rate is 0: nothing ever migrates"]
+        if len(self._islands) > 1 and evaluations < self._migrate_every:
+            return [f"migrate_every is {self._migrate_every}: nothing migrates within {evaluations} evaluations"]
         return []
 
     def _choose(self, rng: Random) -> Ticket:
         number = rng.randrange(len(self._islands))
-        archive = self._islands[number].archive or [self._ranking[0]]
+        archive = self._archived(number) or [rng.choice(self._islands[number] or [self._ranking[0]])]
         parent = self._parent(archive, rng)
         inspirations = [one for one in self._inspirations(archive, rng) if one is not parent]
         patch = self._patch(bool(inspirations), rng)
@@ -105,21 +110,27 @@ class Shinka(RankedStrategy):
     def _learn(self, told: Told, elite: Elite | None) -> None:
         if planted(told):
             if elite is not None:
-                for island in self._islands:
+                for island in range(len(self._islands)):
                     self._enter(island, elite)
             return
         self._told += 1
         number = told.ticket.route.get("island", 0)
         assert isinstance(number, int)
         for parent in told.ticket.parents[:1]:
-            self._children[parent.id] = self._children.get(parent.id, 0) + (elite is not None)
+            self._children[parent.id] = self._children.get(parent.id, 0) + (told.candidate is not None)
         if elite is not None:
-            self._enter(self._islands[number], elite)
+            self._enter(number, elite)
         if self._migration_rate > 0 and self._told % self._migrate_every == 0:
             self._migrate()
 
-    def _enter(self, island: _Island, elite: Elite) -> None:
-        island.archive = sorted([*island.archive, elite], key=lambda other: -other.gain)[: self._size]
+    def _enter(self, number: int, elite: Elite) -> None:
+        self._islands[number].append(elite)
+        archive = [*self._archive, _Member(elite=elite, island=number)]
+        self._archive = sorted(archive, key=lambda member: -member.elite.gain)[: self._size]
+
+    def _archived(self, number: int) -> list[Elite]:
+        """The archived programs of an island, best first."""
+        return [member.elite for member in self._archive if member.island == number]
 
     def _parent(self, archive: Sequence[Elite], rng: Random) -> Elite:
         middle = median(elite.gain for elite in archive)
@@ -143,11 +154,11 @@ class Shinka(RankedStrategy):
     def _migrate(self) -> None:
         """Move random programs, never an island's best, to another island."""
         rng = stream(self._seed, self.name, "migrate", self._told)
-        for number, island in enumerate(self._islands):
-            count = min(len(island.archive) - 1, round(len(island.archive) * self._migration_rate))
-            for elite in rng.sample(island.archive[1:], max(0, count)):
-                island.archive.remove(elite)
-                self._enter(self._islands[(number + 1) % len(self._islands)], elite)
+        for number in range(len(self._islands)):
+            members = [member for member in self._archive if member.island == number]
+            count = min(len(members) - 1, round(len(members) * self._migration_rate))
+            for member in rng.sample(members[1:], max(0, count)):
+                member.island = (number + 1) % len(self._islands)
 
 
 def _sigmoid(x: float) -> float:

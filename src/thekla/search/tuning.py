@@ -78,6 +78,11 @@ class Tuning:
         self._credit = {True: _Credit(), False: _Credit()}
         self._asked = 0
 
+    @property
+    def inner(self) -> Strategy:
+        """The strategy for structure."""
+        return self._inner
+
     def ask(self, n: int = 1) -> Sequence[Ticket]:
         return [self._trial() or self._inner.ask(1)[0] for _ in range(n)]
 

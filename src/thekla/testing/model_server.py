@@ -31,6 +31,7 @@ class Reply:
         drip_s: Seconds between single bytes of the body.
         reset: The connection is reset before anything is sent.
         delay_s: Seconds before anything is sent.
+        after: Nothing is sent before so many requests have come in all; for tests of how many are out at once.
     """
 
     name: str = "answer"
@@ -44,6 +45,7 @@ class Reply:
     drip_s: float = 0.0
     reset: bool = False
     delay_s: float = 0.0
+    after: int = 0
 
 
 Script: TypeAlias = Callable[[int, Mapping[str, Any]], Reply]
@@ -144,6 +146,7 @@ class ModelServer:
         self.prices = (input_usd_per_mtok, output_usd_per_mtok)
         self.log: list[Served] = []
         self._number = 0
+        self._came = asyncio.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -226,6 +229,9 @@ class ModelServer:
                 request=request,
             )
         )
+        async with self._came:
+            self._came.notify_all()
+            await self._came.wait_for(lambda: self._number >= reply.after)
         if reply.delay_s:
             await asyncio.sleep(reply.delay_s)
         if reply.reset:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from thekla.core.evaluation import Failed, FailureKind, InstanceResult, Scored
 from thekla.core.problem import Function, Instance, Interface, Measure, Objective, Problem, Split
-from thekla.core.program import Candidate, CandidateId, Program
+from thekla.core.program import Candidate, Program
 from thekla.core.protocols import Strategy
 from thekla.core.run import IMPORT, SEED, Ticket, Told
 
@@ -44,13 +44,7 @@ def failed() -> Failed:
 
 def candidate_of(ticket: Ticket, text: str) -> Candidate:
     """The candidate that answers `ticket` with a program of that text."""
-    return Candidate(
-        id=CandidateId(ticket.id),
-        program=Program.from_text(text),
-        parents=tuple(parent.id for parent in ticket.parents),
-        operator="edit",
-        generation=1 + max((parent.generation for parent in ticket.parents), default=-1),
-    )
+    return ticket.answered_by(Program.from_text(text), "edit")
 
 
 def simulate_search(strategy: Strategy, *, steps: int, in_flight: int = 1, seed: int = 0) -> list[str]:

@@ -153,6 +153,8 @@ def command_of(view: RunView) -> str:
     if settings.order != "first":
         words += ["--order", settings.order]
     words += ["--seed", str(settings.seed), "--in-flight", str(settings.in_flight)]
+    if "ahead" in settings.components:
+        words += ["--ahead", str(settings.components["ahead"].arguments["tickets"])]
     if settings.tier != "strict":
         words += ["--sandbox", settings.tier]
     if settings.imported_from:
