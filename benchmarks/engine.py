@@ -98,7 +98,7 @@ class Proposer(ConstantMutator):
     def __init__(self, program_bytes: int, *, answer_s: float) -> None:
         super().__init__()
         count = max(0, program_bytes - 60) // 48  # bytes of the program itself, and of each of these
-        self._spare = "".join(f"\n\ndef spare_{k:05}(a):\n    return a * {k:05} + 12345\n" for k in range(count))
+        self._spare = "".join(f"\n\ndef spare_{k:05}(a):\n    return a * 1{k:05} + 1234\n" for k in range(count))
         self._answer_s = answer_s
         self._out = self.most_out = 0
         self.waited_s = 0.0
