@@ -23,11 +23,13 @@ def parse_constraint(text: str) -> Constraint:
         ValueError: It is no name, `<=` or `>=`, and finite number.
     """
     written = _WRITTEN.fullmatch(text)
-    if written is None:
-        raise ValueError(f"{text!r} is no constraint; write NAME<=NUMBER or NAME>=NUMBER")
-    name, sense, limit = written.groups()
+    name, sense, number = written.groups() if written else ("", "", "")
     try:
-        return Constraint(name=name, sense=_SENSES[sense], limit=float(limit))
+        limit = float(number)
+    except ValueError:
+        raise ValueError(f"{text!r} is no constraint; write NAME<=NUMBER or NAME>=NUMBER") from None
+    try:
+        return Constraint(name=name, sense=_SENSES[sense], limit=limit)
     except ValueError as error:
         raise ValueError(f"{text!r} is no constraint: {error}") from error
 
