@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from thekla.core.rng import stream
 __all__ = ["Cutoff", "Race", "cutoff_of"]
 
 _FEWEST = 4  # told scores from which on it is known which instances tell good programs from bad ones
+_LATEST = 200  # of them decide on that: they are most like what comes next, and the cost of a ticket stays the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +62,13 @@ def cutoff_of(race: Race, objective: Objective, told: Sequence[Scored], *, seed:
     if len(told) < race.keep:
         return None
     name = objective.name
-    ranked = sorted(told, key=lambda outcome: -objective.gain(outcome.scores[name]))
-    rival = {one: result.scores[name] for one, result in ranked[race.keep - 1].instances.items()}
+    kept = heapq.nsmallest(race.keep, told, key=lambda outcome: -objective.gain(outcome.scores[name]))
+    rival = {one: result.scores[name] for one, result in kept[-1].instances.items()}
     order = list(rival)
     if race.error > 0:
         stream(seed, "race", ticket).shuffle(order)
     elif len(told) >= _FEWEST:
-        agreement = {one: _agreement(told, objective, one) for one in order}
+        agreement = {one: _agreement(told[-_LATEST:], objective, one) for one in order}
         order.sort(key=lambda one: -agreement[one])
     return Cutoff(rival=rival, order=tuple(order), keep=race.keep, error=race.error)
 

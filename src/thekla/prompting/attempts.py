@@ -57,11 +57,14 @@ def undone_section(ticket: Ticket, fold: Fold) -> Section:
     texts = [one.program.text for one in lineage(ticket, fold)]
     if len(texts) < 3:
         return section("undone", "")
-    known = {line.strip() for text in (texts[0], texts[-1]) for line in text.split("\n")}
+    ends = {line for text in (texts[0], texts[-1]) for line in text.split("\n")}
+    known = {line.strip() for line in ends}
     gone: dict[str, None] = {}
     for text in texts[1:-1]:
-        lines = [line.strip() for line in text.split("\n")]
-        gone.update((line, None) for line in lines if len(line) >= _TELLING and line not in known)
+        changed = (line.strip() for line in text.split("\n") if line not in ends)
+        gone.update((line, None) for line in changed if len(line) >= _TELLING and line not in known)
+        if len(gone) >= _UNDONE:
+            break
     shown = list(gone)[:_UNDONE]
     head = "## Lines that its ancestors had and gave up; bring none back without a new reason"
     return section("undone", f"{head}\n{data_block('lines', chr(10).join(shown))}" if shown else "", shown)
