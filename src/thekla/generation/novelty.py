@@ -144,9 +144,11 @@ class Novel:
 
 
 def _closest(program: Program | None, island: Sequence[str]) -> float:
-    """The largest similarity to a program of the island."""
-    text = words_of(program) if program is not None else ""
-    return max((similarity(text, other) for other in island), default=0.0) if program is not None else 0.0
+    """The largest similarity to a program of the island; 0 without a program."""
+    if program is None:
+        return 0.0
+    text = words_of(program)
+    return max((similarity(text, other) for other in island), default=0.0)
 
 
 def _saying(rejected: int, prompt: Prompt) -> Prompt:
