@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from thekla.assembly.build import build_package, build_prompts, build_search, started_of
+from thekla.assembly.build import build_package, build_search, build_told_prompts, started_of
 from thekla.assembly.options import load_options
 from thekla.assembly.presets import load_preset, preset_names
 from thekla.core.problem import ProblemRef
@@ -49,7 +49,7 @@ def chain_of(preset: str) -> str:
         parts = Parts(
             problem=package.problem,
             strategy=strategy,
-            prompts=build_prompts(started.components["prompts"]),
+            prompts=build_told_prompts(started.components),
             generator=generator,
             evaluator=service,
             baselines=package.baselines,

@@ -176,6 +176,17 @@ def test_answers_without_a_program_count_against_the_model_that_gave_them() -> N
     assert credit["refine fast"]["improved"] == 0.0
 
 
+def test_answers_that_were_too_like_others_could_be_read_and_earn_nothing() -> None:
+    alike = Failed(kind=FailureKind.NO_PROGRAM, stage="answer", message="too like a program of its island")
+    told = Told(ticket=Ticket(id="n1"), candidate=None, outcome=alike, operator="refine fast edit+rejected-3")
+    prompt = ChatBuilder().build(PROBLEM, TICKET, [*HISTORY, told])
+    answers = cast("dict[str, dict[str, int]]", prompt.data("answers"))
+    assert answers["refine fast"] == {"recent": 1, "unusable": 0}
+    credit = cast("dict[str, dict[str, float]]", prompt.data("credit"))
+    assert credit["refine fast"]["tried"] == pytest.approx(1.0, abs=0.02)
+    assert not any("rejected" in who for who in credit)
+
+
 def program_of(name: str, *lines: str) -> str:
     return "\n".join([f"# {name}", "def pick(queue):", *(f"    {line}" for line in lines), "    return queue[0]\n"])
 

@@ -25,15 +25,18 @@ from thekla.core.racing import Race
 from thekla.core.redaction import Redactor, secrets_of, without_secrets
 from thekla.core.registry import Component
 from thekla.core.rng import derive_seed
+from thekla.core.run import ASK_TELL
 from thekla.core.values import Data
 from thekla.engine import Clock
 from thekla.evaluation.backends import LocalBackend
 from thekla.evaluation.complexity import COMPLEXITY
 from thekla.generation.agents import TOOLS, names_its_cost
 from thekla.generation.asktell import Desk
+from thekla.generation.novelty import Novel
 from thekla.generation.replay import RecordedAnswer
 from thekla.generation.tuned import Tuned
 from thekla.llm import ModelSource
+from thekla.prompting.island import IslandPrompts
 from thekla.search import Hinted, Noted, Tuning, Weighed, needs_weighing
 from thekla.search.line import patience_within
 
@@ -45,6 +48,7 @@ __all__ = [
     "build_sandbox",
     "build_search",
     "build_strategy",
+    "build_told_prompts",
     "build_tuned_strategy",
     "components_of",
     "problem_of",
@@ -53,6 +57,8 @@ __all__ = [
 ]
 
 AHEAD = "ahead"
+
+_ASKED_ONCE = frozenset({"agent", ASK_TELL})  # generators whose answers are minutes of somebody's work
 
 
 def build_package(reference: ProblemRef) -> ProblemPackage:
@@ -139,9 +145,11 @@ def build_search(
     desk: Desk | None = None,
     recording: Sequence[RecordedAnswer] = (),
 ) -> tuple[Strategy, Generator]:
-    """What selects and what proposes, both with constants tuned if the journal says so."""
+    """What selects and what proposes, both with constants tuned if the journal says so, the latter with novelty."""
     generator = build_generator(components["generator"], models, desk=desk, recording=recording)
     strategy = build_tuned_strategy(components, problem, seed=seed)
+    if (novelty := components.get("novelty")) is not None:
+        generator = cast(Generator, _call(Novel, "novelty", generator, **novelty.arguments))
     return strategy, Tuned(generator) if "tuning" in components else generator
 
 
@@ -167,6 +175,12 @@ def build_prompts(component: Component) -> PromptBuilder:
     """The prompt builder that the journal names."""
     make = registry.load("prompts", component.name)
     return cast(PromptBuilder, _call(make, f"prompt builder {component.name!r}", **component.arguments))
+
+
+def build_told_prompts(components: Mapping[str, Component]) -> PromptBuilder:
+    """The prompt builder of a run, which tells the generator what it compares its answers with if it does."""
+    prompts = build_prompts(components["prompts"])
+    return IslandPrompts(prompts) if "novelty" in components else prompts
 
 
 def started_of(
@@ -232,6 +246,10 @@ def components_of(options: RunOptions) -> dict[str, Component]:
         components["tuning"] = Component(
             name=Tuning.name, version=Tuning.version, arguments=_arguments(options, "tuning")
         )
+    if _rejects_alike(options):
+        components["novelty"] = Component(
+            name=Novel.name, version=Novel.version, arguments=_arguments(options, "novelty")
+        )
     if options.notes_every is not None:
         if options.generator_name != "rewrite" or options.prompts_name != "chat":
             raise ConfigError(
@@ -248,6 +266,22 @@ def components_of(options: RunOptions) -> dict[str, Component]:
     if options.preset is not None:
         components["preset"] = Component(name=options.preset, version=load_preset(options.preset).version)
     return components
+
+
+def _rejects_alike(options: RunOptions) -> bool:
+    """Whether answers are asked for again; a preset's wish for it ends where answers are somebody's work.
+
+    Raises:
+        ConfigError: It is asked of an agent, or of somebody outside.
+    """
+    if not options.novelty or options.generator_name not in _ASKED_ONCE:
+        return options.novelty
+    if options.preset is not None and load_preset(options.preset).options.get("novelty"):
+        return False
+    raise ConfigError(
+        f"novelty asks again for what nearly equals another program, but answers of {options.generator_name!r} are "
+        "work that is asked for once; leave it out"
+    )
 
 
 def _refuse_idle_cap(options: RunOptions) -> None:

@@ -332,6 +332,8 @@ def _notes(options: RunOptions, costs: Range | None) -> tuple[str, ...]:
         notes.append("What answers from outside cost is not known here.")
     if options.notes_every is not None:
         notes.append(f"A note every {options.notes_every} outcomes is a request more; the figures have none of them.")
+    if options.novelty:
+        notes.append("Answers that are too like another program are asked for again; the figures have none of these.")
     if options.tune:
         notes.append("Trials of constants count as evaluations and cost nothing; the figures take none into account.")
     return tuple(notes)

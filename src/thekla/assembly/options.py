@@ -20,7 +20,7 @@ from thekla.core.values import Data
 
 __all__ = ["Part", "RunOptions", "load_options", "located"]
 
-Part = Literal["problem", "strategy", "generator", "prompts", "tuning", "hints"]
+Part = Literal["problem", "strategy", "generator", "prompts", "tuning", "hints", "novelty"]
 Plain = bool | int | float | str
 
 _READERS = frozenset({"agent", "rewrite", ASK_TELL})  # generators that read prose
@@ -49,6 +49,8 @@ class RunOptions(BaseModel):
             with any, an equal seed need not give an equal run, as what is asked depends on how long answers take.
         sandbox: `strict`, or `trusted`, which marks every score.
         tune: Whether an optimiser varies the constants of the best programs, in trials that count as evaluations.
+        novelty: Whether an answer that nearly equals a program of its island is asked for again; not from an agent or
+            from outside, whose answers are work.
         hints: Whether the problem's own hints, if it has any, are switched on one by one where the search stands still.
         notes_every: Outcomes after which a language model is asked for notes on the search, which later prompts show;
             None asks for none.
@@ -88,6 +90,7 @@ class RunOptions(BaseModel):
     ahead: Annotated[int, Field(ge=0, le=65_536)] = 0
     sandbox: str = "strict"
     tune: bool = False
+    novelty: bool = False
     hints: bool = True
     notes_every: Annotated[int, Field(ge=1)] | None = None
     from_run: str | None = None

@@ -18,8 +18,8 @@ from thekla.assembly.build import (
     ahead_of,
     build_backend,
     build_package,
-    build_prompts,
     build_search,
+    build_told_prompts,
     problem_of,
     real_clock,
     started_of,
@@ -224,7 +224,7 @@ def _components(
     strategy, generator = build_search(
         started.components, problem, models, seed=started.seed, desk=desk, recording=recording
     )
-    return strategy, build_prompts(started.components["prompts"]), generator
+    return strategy, build_told_prompts(started.components), generator
 
 
 def _go(

@@ -81,6 +81,14 @@ def run(
     tune: Annotated[
         bool | None, typer.Option("--tune/--no-tune", help="Let an optimiser vary constants.", show_default="--no-tune")
     ] = None,
+    novelty: Annotated[
+        bool | None,
+        typer.Option(
+            "--novelty/--no-novelty",
+            help="Ask again for what nearly equals a program of its island.",
+            show_default="--no-novelty",
+        ),
+    ] = None,
     hints: Annotated[
         bool | None,
         typer.Option(
@@ -149,6 +157,7 @@ def run(
         "ahead": ahead,
         "sandbox": sandbox,
         "tune": tune,
+        "novelty": novelty,
         "hints": hints,
         "notes_every": notes_every,
         "from_run": from_run,

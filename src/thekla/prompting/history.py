@@ -12,6 +12,7 @@ from thekla.core.evaluation import Failed, FailureKind, Scored
 from thekla.core.problem import Objective
 from thekla.core.program import CandidateId, Program, ProgramId
 from thekla.core.run import IMPORT, NOTE, SEED, Told
+from thekla.prompting.island import rejections_in, without_rejections
 
 __all__ = ["Credit", "Fold", "Setback", "error_class", "first_line", "head_of", "parts_of", "who_made"]
 
@@ -162,6 +163,7 @@ class Fold:
             self.best, self.best_gain, self.improved_at = told, gain, self.evaluations
         if told.ticket.operator not in (SEED, IMPORT):
             operator = candidate.operator if candidate is not None else told.operator or told.ticket.operator
+            operator = without_rejections(operator)
             self._remember(told, operator)
             self._credit(told, operator, gain)
         if candidate is not None:
@@ -174,7 +176,7 @@ class Fold:
             self.note = told
         if told.ticket.operator not in (SEED, IMPORT, NOTE):
             who = who_made(told.candidate.operator if told.candidate is not None else told.operator)
-            self.lost[who].append(kind is FailureKind.NO_PROGRAM)
+            self.lost[who].append(kind is FailureKind.NO_PROGRAM and not rejections_in(told.operator))
 
     def _remember(self, told: Told, operator: str) -> None:
         if not told.ticket.parents:

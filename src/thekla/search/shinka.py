@@ -39,7 +39,8 @@ class Shinka(RankedStrategy):
     """Weighted parents: sigmoid(`pressure` * (score - median) / MAD) / (1 + children), on an island drawn uniformly.
 
     The kind of edit is drawn by the weights of `diff`, `full` and `cross`, and told to the generator as a hint; a cross
-    is dropped where there is no inspiration. Novelty rejection and the bandit over models belong to the generator.
+    is dropped where there is no inspiration. Novelty rejection (`generation.novelty`, which the preset switches on) and
+    the bandit over models belong to the generator.
 
     Args:
         archive: Programs of all islands together; a better one drives out the worst of all, wherever that lives.

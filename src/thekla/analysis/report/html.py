@@ -132,6 +132,8 @@ def command_of(view: RunView) -> str:
     words += _model_of(settings)
     if "tuning" in settings.components:
         words.append("--tune")
+    if "novelty" in settings.components:
+        words.append("--novelty")
     if settings.budget.evaluations is not None:
         words += ["--evaluations", str(settings.budget.evaluations)]
     if settings.budget.proposals is not None:
