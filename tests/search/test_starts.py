@@ -37,6 +37,7 @@ HERE = elite("here", "a()\nb()\n", 10.0, 20.0)
     [
         ("a()\nc()\n", (30.0, 20.0), {"other"}),
         ("a()\nb()  # another comment\n", (30.0, 20.0), set()),  # its structure is known
+        ("a()\nb()\na()\nb()\n", (30.0, 20.0), set()),  # more of what is there is nothing else
         ("a()\nc()\n", (10.0, 20.0001), set()),  # its behaviour is known
         ("a()\nc()\n", (20.0, 10.0), {"other"}),  # the mean is not the behaviour
     ],
@@ -80,3 +81,11 @@ def test_a_difference_that_counts_for_nothing_is_none(costs: list[float], part: 
 
 def test_numbers_blanks_and_comments_make_no_program_longer() -> None:
     assert size_of("x = 1\n\n") == size_of("  x  =  123.456  # why\n") == 3
+
+
+@given(st.lists(st.integers(0, 99), min_size=3, max_size=30))
+def test_a_longer_list_of_numbers_is_no_other_structure(numbers: list[int]) -> None:
+    here = elite("here", "answer([1, 2, 3])\n", 10.0, 20.0)
+    starts = Starts(COST)
+    starts.add(elite("longer", f"answer({numbers})  # {len(numbers)}\n", 30.0, 20.0), leads=True)
+    assert drawn(starts, here, draws=4) == set()

@@ -50,7 +50,7 @@ class Thekla(RankedStrategy):
     """
 
     name = "thekla"
-    version = "2"
+    version = "3"
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -11,7 +12,17 @@ from thekla.core.evaluation import Scored
 from thekla.core.problem import Objective
 from thekla.search.elites import Elite
 
-__all__ = ["Behaviour", "Outline", "behaviour_of", "instance_gains", "jaccard", "outline", "size_of", "spread"]
+__all__ = [
+    "Behaviour",
+    "Outline",
+    "behaviour_of",
+    "instance_gains",
+    "jaccard",
+    "outline",
+    "phrases",
+    "size_of",
+    "spread",
+]
 
 Outline = frozenset[str]
 
@@ -19,6 +30,7 @@ Behaviour = tuple[str, ...]
 """What a program scores on each instance, to three digits."""
 
 _NUMBER = re.compile(r"\b\d[\w.]*")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 _COMMENT = re.compile(r"#.*")
 _EMPTY = frozenset({""})
 
@@ -31,6 +43,14 @@ def outline(text: str) -> Outline:
     return frozenset(map(_bare, text.split("\n"))) - _EMPTY
 
 
+def phrases(text: str) -> Outline:
+    """The pairs of neighbouring tokens in the lines of a program without comments, and with all numbers alike.
+
+    So more of what a program has already, as another entry of a list or the same line again, makes no difference.
+    """
+    return frozenset().union(*map(_pairs, text.split("\n")))
+
+
 def size_of(text: str) -> int:
     """The characters of a program without blanks and comments, where a number is one character."""
     return sum(map(len, map(_bare, text.split("\n"))))
@@ -41,6 +61,12 @@ def jaccard(one: Outline, other: Outline) -> float:
     both = len(one & other)
     either = len(one) + len(other) - both
     return 1 - both / either if either else 0.0
+
+
+@lru_cache(maxsize=8_192)  # about ten megabytes
+def _pairs(line: str) -> Outline:
+    tokens = _TOKEN.findall(_NUMBER.sub("0", _COMMENT.sub("", line)))
+    return frozenset(f"{one} {other}" for one, other in itertools.pairwise(["", *tokens]))
 
 
 @lru_cache(maxsize=32_768)  # about ten megabytes

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from thekla.core.problem import Objective
-from thekla.search.distance import Behaviour, Outline, behaviour_of, jaccard, outline
+from thekla.search.distance import Behaviour, Outline, behaviour_of, jaccard, phrases
 from thekla.search.elites import Elite, tournament
 
 __all__ = ["Starts"]
@@ -23,9 +23,9 @@ _SIZE = 4  # of the tournament among good programs
 class Starts:
     """Programs that lines may begin at, one of each behaviour, the latest of equals.
 
-    A start differs from where lines have been in its lines of text and in what it scores on some instance: the best
-    programs of a search that stands still are most often its own variants. Turns alternate between two ways, and where
-    one finds nothing the other is taken:
+    A start differs from where lines have been in its pairs of tokens and in what it scores on some instance: the best
+    programs of a search that stands still are most often its own variants, and some only say more often what is there.
+    Turns alternate between two ways, and where one finds nothing the other is taken:
 
     * back to a program that led the search, drawn uniformly: what came after it may have been a wrong turn;
     * to a good one of those scored lately, by tournament, whoever was its parent.
@@ -59,7 +59,7 @@ class Starts:
         """A start unlike all visited programs and unlike `here`, None if none is found."""
         known = [*self._visited, here]
         kinds = {behaviour_of(elite, self._objective) for elite in known}
-        outlines = [outline(elite.candidate.program.text) for elite in known]
+        outlines = [phrases(elite.candidate.program.text) for elite in known]
 
         def unlike(elites: Iterable[Elite]) -> list[Elite]:
             return [
@@ -82,7 +82,7 @@ class Starts:
 
 
 def _is_far(elite: Elite, outlines: Sequence[Outline]) -> bool:
-    text = outline(elite.candidate.program.text)
+    text = phrases(elite.candidate.program.text)
     return all(jaccard(text, other) >= _DIFFERS for other in outlines)
 
 
