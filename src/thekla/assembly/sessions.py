@@ -287,24 +287,20 @@ def _go(
         on_closed=(lambda: None) if lasting else stop.finish,
     )
     try:
-        with within(_left_s(started, store)):
+        with within(_left_s(started, journal)):
             return asyncio.run(_until_stopped(opened, service, models, stop, work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
 
-def _left_s(started: Started, store: RunFile) -> float:
+def _left_s(started: Started, journal: Journal) -> float:
     """Seconds after which no answer of a model or agent is waited for: those left of the run, and some more.
 
     What is on its way when the search ends may be paid for already, but nobody waits a quarter of an hour for it.
     """
     if started.budget.wall_s is None:
         return math.inf
-    spent_s = 0.0
-    for event in store.events(store.run_id):
-        elapsed = event.volatile.get("elapsed_s", 0.0)
-        spent_s = float(elapsed) if isinstance(elapsed, int | float) else spent_s
-    return max(0.0, started.budget.wall_s - spent_s) + LAST_ANSWERS_S
+    return max(0.0, started.budget.wall_s - journal.recorded_s) + LAST_ANSWERS_S
 
 
 def _patience_of(started: Started) -> int:

@@ -152,11 +152,10 @@ class Bench:
         known = self._kept.get((*key, False)) or self._kept.get((*key, hasty))
         if meddler is honest and not again and known is not None:
             return known
-        if self._clock() >= self._deadline_s:
-            raise OutOfTime
+        limits = self._hasty(instance) if hasty else self.package.limits
+        self._take(1)
         watching = WatchingSandbox(self._second if second else self._sandbox, meddler)
-        done = self._judge(watching, program, instance, seed, self._hasty(instance) if hasty else self.package.limits)
-        self.evaluations += 1
+        done = self._judge(watching, program, instance, seed, limits)
         self.judged[instance.id] = instance
         trial = Trial(
             program=program, instance=instance, result=done.result, transcript=watching.transcript, usage=done.usage
@@ -178,9 +177,7 @@ class Bench:
         """
         if self._elsewhere is None:
             return None
-        if self._clock() >= self._deadline_s:
-            raise OutOfTime
-        self.evaluations += 1
+        self._take(1)
         return self._elsewhere(self._job(program, instance, 0, self.package.limits)).result
 
     def replay(self, program: Program, instance: Instance) -> Replay:
@@ -189,10 +186,18 @@ class Bench:
         Raises:
             OutOfTime: The budget is used up.
         """
+        self._take(2)
+        return replay_job(self.package, self._sandbox, self._job(program, instance, 0, self.package.limits))
+
+    def _take(self, evaluations: int) -> None:
+        """Count evaluations that begin now.
+
+        Raises:
+            OutOfTime: The budget is used up.
+        """
         if self._clock() >= self._deadline_s:
             raise OutOfTime
-        self.evaluations += 2
-        return replay_job(self.package, self._sandbox, self._job(program, instance, 0, self.package.limits))
+        self.evaluations += evaluations
 
     def _job(self, program: Program, instance: Instance, seed: int, limits: Limits) -> EvaluationJob:
         return EvaluationJob(

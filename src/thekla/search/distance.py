@@ -65,13 +65,18 @@ def jaccard(one: Outline, other: Outline) -> float:
 
 @lru_cache(maxsize=8_192)  # about ten megabytes
 def _pairs(line: str) -> Outline:
-    tokens = _TOKEN.findall(_NUMBER.sub("0", _COMMENT.sub("", line)))
+    tokens = _TOKEN.findall(_without_numbers(line))
     return frozenset(f"{one} {other}" for one, other in itertools.pairwise(["", *tokens]))
 
 
 @lru_cache(maxsize=32_768)  # about ten megabytes
 def _bare(line: str) -> str:
-    return _NUMBER.sub("0", _COMMENT.sub("", line)).replace(" ", "").replace("\t", "")
+    return _without_numbers(line).replace(" ", "").replace("\t", "")
+
+
+def _without_numbers(line: str) -> str:
+    """A line without its comment, in which all numbers are alike."""
+    return _NUMBER.sub("0", _COMMENT.sub("", line))
 
 
 def instance_gains(outcome: Scored, objective: Objective) -> dict[str, float]:

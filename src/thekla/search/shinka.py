@@ -100,7 +100,8 @@ class Shinka(RankedStrategy):
 
     def _choose(self, rng: Random) -> Ticket:
         number = rng.randrange(len(self._islands))
-        archive = self._archived(number) or [rng.choice(self._islands[number] or [self._ranking[0]])]
+        archived = [member.elite for member in self._archived(number)]
+        archive = archived or [rng.choice(self._islands[number] or [self._ranking[0]])]
         parent = self._parent(archive, rng)
         inspirations = [one for one in self._inspirations(archive, rng) if one is not parent]
         patch = self._patch(bool(inspirations), rng)
@@ -129,9 +130,9 @@ class Shinka(RankedStrategy):
         archive = [*self._archive, _Member(elite=elite, island=number)]
         self._archive = sorted(archive, key=lambda member: -member.elite.gain)[: self._size]
 
-    def _archived(self, number: int) -> list[Elite]:
+    def _archived(self, number: int) -> list[_Member]:
         """The archived programs of an island, best first."""
-        return [member.elite for member in self._archive if member.island == number]
+        return [member for member in self._archive if member.island == number]
 
     def _parent(self, archive: Sequence[Elite], rng: Random) -> Elite:
         middle = median(elite.gain for elite in archive)
@@ -156,7 +157,7 @@ class Shinka(RankedStrategy):
         """Move random programs, never an island's best, to another island."""
         rng = stream(self._seed, self.name, "migrate", self._told)
         for number in range(len(self._islands)):
-            members = [member for member in self._archive if member.island == number]
+            members = self._archived(number)
             count = min(len(members) - 1, round(len(members) * self._migration_rate))
             for member in rng.sample(members[1:], max(0, count)):
                 member.island = (number + 1) % len(self._islands)
