@@ -287,20 +287,21 @@ def _go(
         on_closed=(lambda: None) if lasting else stop.finish,
     )
     try:
-        with within(_left_s(started, journal)):
+        with within(_left_s(started, store)):
             return asyncio.run(_until_stopped(opened, service, models, stop, work))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
 
 
-def _left_s(started: Started, journal: Journal) -> float:
+def _left_s(started: Started, store: RunFile) -> float:
     """Seconds after which no answer of a model or agent is waited for: those left of the run, and some more.
 
     What is on its way when the search ends may be paid for already, but nobody waits a quarter of an hour for it.
     """
     if started.budget.wall_s is None:
         return math.inf
-    return max(0.0, started.budget.wall_s - journal.recorded_s) + LAST_ANSWERS_S
+    spent_s = max((event.elapsed_s for event in store.events(store.run_id)), default=0.0)
+    return max(0.0, started.budget.wall_s - spent_s) + LAST_ANSWERS_S
 
 
 def _patience_of(started: Started) -> int:

@@ -50,6 +50,12 @@ class Event:
     chain: str
     volatile: Mapping[str, Data] = field(default_factory=dict, compare=False)
 
+    @property
+    def elapsed_s(self) -> float:
+        """Wall time that had been spent on the run, over all its sessions; 0 if that was not noted."""
+        elapsed = self.volatile.get("elapsed_s", 0.0)
+        return float(elapsed) if isinstance(elapsed, int | float) else 0.0
+
 
 def chain_digest(previous: str, kind: EventKind, data: Mapping[str, Data]) -> str:
     """The link that follows `previous`."""

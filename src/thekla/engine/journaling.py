@@ -66,11 +66,6 @@ class Journal:
         since = 0.0 if self._since_s is None else self._clock.monotonic_s() - self._since_s
         return self._elapsed_s + since
 
-    @property
-    def recorded_s(self) -> float:
-        """Wall time at the end of the record, which `elapsed_s` only comes to by going through it again."""
-        return _elapsed_s(self._recorded[-1]) if self._recorded else self.elapsed_s
-
     def write(self, payload: Payload) -> Event:
         """The next event states `payload`.
 
@@ -101,15 +96,10 @@ class Journal:
                 "plug-ins that its `started` event names, or start a new run from it with `--from`"
             )
         self._last = recorded
-        self._elapsed_s = _elapsed_s(recorded)
+        self._elapsed_s = recorded.elapsed_s
         if not self._recorded:
             self._since_s = self._clock.monotonic_s()
         return recorded
-
-
-def _elapsed_s(event: Event) -> float:
-    elapsed = event.volatile.get("elapsed_s", 0.0)
-    return float(elapsed) if isinstance(elapsed, int | float) else 0.0
 
 
 def _short(data: object) -> str:
